@@ -390,6 +390,10 @@ SYN that is not answered is sent again once, and more often only where answers h
 tcp traceroute shows the way of such a SYN, as smolctl traceroute -T does, and at its end what the
 port is. A filter that drops other probes often lets it pass.
 
+tcp http gets one resource by HTTP/1.1 over a connection of the stack, to see whether a web server
+answers, and how soon: when the connection was open, when the first byte of the answer came, and
+when all of it had come. An answer that breaks off, is not HTTP, or ends by a reset is told as such.
+
 Python programs use the stack's TCP as they are: python -m smolctl.run SCRIPT (docs/programs.md).
 
 tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it

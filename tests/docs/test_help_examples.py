@@ -26,7 +26,7 @@ TO_THE_MACHINE = {
     "smolctl link add p0 type packet link eth0",
 }
 """These need root, and run in a network namespace."""
-WRITTEN = ("all.pcapng", "data")
+WRITTEN = ("all.pcapng", "data", "big.bin")
 """Files that examples write."""
 INPUT = {"batch -": "addr add 10.3.0.1/24 dev lo\naddr show\n", "config diff -": world.LAB}
 """Standard input of commands."""

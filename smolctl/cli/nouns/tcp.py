@@ -120,6 +120,12 @@ def _listen(session: Session, args: Args) -> int:
     return tcp_pipe.listen(session, of_listener("tcp listen", args))
 
 
+def _http(session: Session, args: Args) -> int:
+    from smolctl.cli.nouns import tcp_http
+
+    return tcp_http.get(session, args)
+
+
 def _targets(*more: Any) -> tuple[Any, ...]:
     return (
         Place("target", "HOST:PORT", "the peer; HOST PORT means the same", complete="host"),
@@ -193,9 +199,43 @@ _ECHOES = Verb(
     ("smolctl tcp echo 7", "smolctl -q tcp echo 10.0.0.1:7 -c 1"),
     "With -q nothing is printed for a connection.",
 )
+_GETS = Verb(
+    "tcp http",
+    "get a resource by HTTP, and say how long each phase took",
+    _http,
+    (
+        Place("url", "HOST[:PORT][/PATH]", "what to get, from port 80 and / if not said otherwise"),
+        option("headers", "print the headers of the answer, as -v before the noun does", short="v"),
+        option("output", 'write the body to a file; "-" is standard output', "FILE", short="o"),
+        option("host", "name of the server, for the header Host", "NAME", short="H"),
+        option("wait", "give up if nothing happens for so long", "SECONDS", short="w"),
+        option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
+        option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+    ),
+    (
+        "smolctl tcp http 10.0.0.2:8000/",
+        "smolctl tcp http -v -w 5 10.0.0.2/index.html -H example.org",
+        "smolctl tcp http [2001:db8::7]:8000/big.bin -o big.bin",
+        "smolctl tcp http 10.0.0.2:8000/list.json -o - | python3 -m json.tool",
+        "smolctl -j tcp http 10.0.0.2:8000/",
+    ),
+    "Times are counted from the beginning: until the connection was open, until the first byte of"
+    " the answer came, and until all of it had come. The body is not shown without -o. The exit"
+    " status is 0 for an answer of 2xx or 3xx that came whole, and else 1: also when it breaks off,"
+    " is not HTTP, or the connection is reset. TLS is not spoken.",
+)
 COMMAND = Noun(
     "tcp",
-    "Connect, listen, send and echo; ask ports",
-    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING, tcp_scan.SCAN, tcp_probe.TRACEROUTE),
+    "Connect, listen, send and echo; ask ports, get pages",
+    (
+        _CONNECT,
+        _LISTENS,
+        _SENDS,
+        _ECHOES,
+        tcp_probe.PING,
+        tcp_scan.SCAN,
+        tcp_probe.TRACEROUTE,
+        _GETS,
+    ),
     default=None,
 )

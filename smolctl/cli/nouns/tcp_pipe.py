@@ -6,95 +6,32 @@ They use the stack's sockets as any program does, so a pipe goes as fast as thos
 import base64
 import os
 import select
-import signal
 import socket
 import sys
 from time import monotonic
-from types import FrameType
-from typing import Any
 
 from smolctl.cli import exit as exits
+from smolctl.cli.nouns.tcp_socket import (
+    Interrupt,
+    bind,
+    connect_to,
+    emit,
+    is_six,
+    name_of,
+    number,
+    open_socket,
+    port_of,
+    shown_error,
+    silent,
+)
 from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
 from smolctl.client.errors import said_of
 from smolctl.client.stream import StreamSocket
-from smolctl.control.changes import asks
-from smolctl.errors import ClientError, InvalidArgument, SmolctlError
 
 _CHUNK = 1 << 16
-_PATIENCE_S = 0.1
-"""After this long a person is told what is waited for."""
-_MAPPED = "::ffff:"
-
-
-def _open(session: Session, *, six: bool) -> StreamSocket:
-    """Return a socket of the options' stack, which is started as by any other command."""
-    assert not asks("stream.open")
-    session.client("stream.open")
-    return StreamSocket(
-        session.options.stack, start=False, family=socket.AF_INET6 if six else socket.AF_INET
-    )
-
-
-def _bind(one: StreamSocket, args: Args) -> None:
-    if "dev" in args:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
-    if "src" in args or "sport" in args:
-        one.bind((args.get("src", ""), _port(args.get("sport", "0"), 0)))
-
-
-def _port(text: str, least: int = 1) -> int:
-    """Return a port, as the stack's own commands check it."""
-    if not (text.isascii() and text.isdecimal() and least <= int(text) <= 65_535):
-        raise InvalidArgument(f"port {text} is not a whole number of {least}..65535")
-    return int(text)
-
-
-def _number(args: Args, name: str, least: float) -> float | None:
-    """Return a number that was given, None without one."""
-    text = args.get(name)
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    whole = name == "wait" or value.is_integer()
-    if not (least <= value <= 1e9 and whole):
-        what = "number of seconds, 0 or more" if name == "wait" else f"whole number, {least:g}.."
-        raise InvalidArgument(f'{name} "{text}" is not a {what}')
-    return value
-
-
-def _is_six(session: Session, host: str) -> bool:
-    return ":" in host or session.options.family == "inet6"
-
-
-def _error(error: OSError) -> SmolctlError:
-    """Return an error of a socket as one that the command line shows.
-
-    Where the stack said what it was, it is that; else the stack is gone, or the address is wrong.
-    """
-    said = said_of(error)
-    if said is not None:
-        problem = SmolctlError(str(said["message"]), hint=said.get("hint"), code=str(said["code"]))
-        problem.packet = said.get("id")
-        return problem
-    if isinstance(error, socket.gaierror):
-        return InvalidArgument(str(error.strerror))
-    return ClientError(str(error.strerror or error), code="daemon-gone")
-
-
-def _event(session: Session, event: str, **fields: Any) -> None:
-    if session.options.json:
-        session.out.event({"event": event, **{k: v for k, v in fields.items() if v is not None}})
-
-
-def _name(address: Any) -> tuple[str, int]:
-    host = str(address[0])
-    return host.removeprefix(_MAPPED) if "." in host else host, int(address[1])
 
 
 # --- connect --------------------------------------------------------------------------------------
@@ -102,16 +39,16 @@ def _name(address: Any) -> tuple[str, int]:
 
 def connect(session: Session, args: Args) -> int:
     """Connect, and move data until both ends are done."""
-    wait, out = _number(args, "wait", 0), session.out
-    dst, port = args["dst"], _port(args["port"])
+    wait, out = number(args, "wait", 0), session.out
+    dst, port = args["dst"], port_of(args["port"])
     began = monotonic()
     try:
-        with _open(session, six=_is_six(session, dst)) as one:
-            _bind(one, args)
-            _await(session, one, (dst, port), wait)
+        with open_socket(session, six=is_six(session, dst)) as one:
+            bind(one, args)
+            connect_to(session, one, (dst, port), wait)
             after = (monotonic() - began) * 1000
-            (src, sport), where = _name(one.getsockname()), joined(dst, port)
-            _event(
+            (src, sport), where = name_of(one.getsockname()), joined(dst, port)
+            emit(
                 session, "connected", src=src, sport=sport, dst=dst, dport=port,
                 after_ms=round(after, 3),
             )  # fmt: skip
@@ -124,37 +61,18 @@ def connect(session: Session, args: Args) -> int:
                 out.notice(text)
             sent, received = (0, 0) if zero else _Mover(session, one, wait).run()
             seconds = round(monotonic() - began, 6)
-            _event(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)
+            emit(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)
     except TimeoutError as error:
         if said_of(error) is None:
-            raise _silent(dst, port, wait) from None
-        raise _error(error) from None
+            raise silent(dst, port, wait) from None
+        raise shown_error(error) from None
     except BrokenPipeError as error:
         if said_of(error) is None:
             raise  # of standard output
-        raise _error(error) from None
+        raise shown_error(error) from None
     except OSError as error:
-        raise _error(error) from None
+        raise shown_error(error) from None
     return exits.DONE
-
-
-def _silent(dst: str, port: int, wait: float | None) -> SmolctlError:
-    text = f"nothing from {joined(dst, port)} for {wait or 0:g} s"
-    return SmolctlError(text, hint=f"smolctl why tcp any {joined(dst, port)}", code="tcp-timed-out")
-
-
-def _await(session: Session, one: StreamSocket, peer: tuple[str, int], wait: float | None) -> None:
-    """Connect; say what is waited for when it takes a while."""
-    one.settimeout(_PATIENCE_S if wait is None else min(wait, _PATIENCE_S))
-    try:
-        one.connect(peer)
-        return
-    except TimeoutError as error:
-        if said_of(error) is not None or (wait is not None and wait <= _PATIENCE_S):
-            raise
-    session.out.waiting(f"{joined(*peer)} to answer SYN")
-    one.settimeout(None if wait is None else wait - _PATIENCE_S)
-    one.finish_connect()
 
 
 class _Mover:
@@ -216,7 +134,7 @@ class _Mover:
         self.received += len(data)
         if self._session.options.json:
             text = base64.b64encode(data).decode()
-            _event(self._session, "data", bytes=len(data), data=text)
+            emit(self._session, "data", bytes=len(data), data=text)
         else:
             self._session.out.raw(data)
 
@@ -246,13 +164,13 @@ class _Mover:
 
 def listen(session: Session, args: Args) -> int:
     """Take connections, and write what they bring."""
-    count, wait = _number(args, "count", 1), _number(args, "wait", 0)
-    backlog = _number(args, "backlog", 0)
-    host, port = args.get("addr", ""), _port(args["port"])
+    count, wait = number(args, "count", 1), number(args, "wait", 0)
+    backlog = number(args, "backlog", 0)
+    host, port = args.get("addr", ""), port_of(args["port"])
     # Without an address it hears both families, unless one is asked for.
     any_family = not host and session.options.family is None
     try:
-        with _open(session, six=_is_six(session, host) or any_family) as one:
+        with open_socket(session, six=is_six(session, host) or any_family) as one:
             if one.family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
             if "dev" in args:
@@ -262,47 +180,20 @@ def listen(session: Session, args: Args) -> int:
             one.bind((host, port))
             one.listen(4096 if backlog is None else int(backlog))
             one.setblocking(False)
-            shown = {"addr": _name(one.getsockname())[0], "port": port}
-            _event(session, "bound", **shown, dev=args.get("dev"))
+            shown = {"addr": name_of(one.getsockname())[0], "port": port}
+            emit(session, "bound", **shown, dev=args.get("dev"))
             if not session.options.json:
                 session.out.notice(
                     bound({**shown, **{k: v for k, v in args.items() if k == "dev"}})
                 )
             server = _Server(session, one, None if count is None else int(count))
-            with _Interrupt() as interrupt:
+            with Interrupt() as interrupt:
                 server.run(None if wait is None else monotonic() + wait, interrupt)
             return server.finish()
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _error(error) from None
-
-
-class _Interrupt:
-    """SIGINT as a descriptor that becomes readable; a second one ends the command."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self._read, self._write = os.pipe()
-        self._previous: Any = signal.getsignal(signal.SIGINT)
-
-    def __enter__(self) -> "_Interrupt":
-        signal.signal(signal.SIGINT, self._take)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
-        os.close(self._read)
-        os.close(self._write)
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self._read
-
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.write(self._write, b"\0")
+        raise shown_error(error) from None
 
 
 class _Server:
@@ -313,7 +204,7 @@ class _Server:
         self._open: dict[int, tuple[StreamSocket, tuple[str, int], int]] = {}
         self._accepted = self._ended = self._failed = self._received = 0
 
-    def run(self, until: float | None, interrupt: _Interrupt) -> None:
+    def run(self, until: float | None, interrupt: Interrupt) -> None:
         """Serve until there were enough connections, the time is up, or SIGINT comes."""
         while not interrupt.came and self._ended != self._count:
             poll = select.poll()
@@ -338,9 +229,9 @@ class _Server:
             return
         made.setblocking(False)
         self._accepted += 1
-        src, sport = _name(address)
+        src, sport = name_of(address)
         self._open[made.fileno()] = made, (src, sport), 0
-        _event(self._session, "accepted", src=src, sport=sport)
+        emit(self._session, "accepted", src=src, sport=sport)
         if not self._session.options.json:
             self._session.out.notice(f"connection from {joined(src, sport)}")
 
@@ -354,23 +245,23 @@ class _Server:
             self._fail(fd, error)
             return
         if not data:
-            _event(self._session, "closed", src=src, sport=sport, bytes=size)
+            emit(self._session, "closed", src=src, sport=sport, bytes=size)
             self._close(fd)
             return
         self._received += len(data)
         self._open[fd] = made, (src, sport), size + len(data)
         if self._session.options.json:
             text = base64.b64encode(data).decode()
-            _event(self._session, "data", src=src, sport=sport, bytes=len(data), data=text)
+            emit(self._session, "data", src=src, sport=sport, bytes=len(data), data=text)
         else:
             self._session.out.raw(data)
 
     def _fail(self, fd: int, error: OSError) -> None:
         """Say that a connection did not end in order."""
-        problem, (_, (src, sport), size) = _error(error), self._open[fd]
+        problem, (_, (src, sport), size) = shown_error(error), self._open[fd]
         self._failed += 1
         fields = {"src": src, "sport": sport, "bytes": size, "reason": problem.code}
-        _event(self._session, "failed", **fields, message=problem.message, hint=problem.hint)
+        emit(self._session, "failed", **fields, message=problem.message, hint=problem.hint)
         if not self._session.options.json:
             self._session.out.failure(f"{joined(src, sport)}: {problem.message}", problem.hint)
         self._close(fd)
@@ -385,7 +276,7 @@ class _Server:
             self._open.pop(fd)[0].close()
         enough = self._ended > 0 if self._count is None else self._ended == self._count
         good = enough and not self._failed
-        _event(
+        emit(
             self._session, "summary", connections=self._accepted, failed=self._failed,
             received=self._received, ok=good,
         )  # fmt: skip

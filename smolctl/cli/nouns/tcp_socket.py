@@ -1,0 +1,140 @@
+"""Sockets of the stack for commands that move data by themselves."""
+
+import os
+import signal
+import socket
+from types import FrameType
+from typing import Any
+
+from smolctl.cli.session import Session
+from smolctl.cli.words.endpoint import joined
+from smolctl.cli.words.grammar import Args
+from smolctl.client.errors import said_of
+from smolctl.client.stream import StreamSocket
+from smolctl.control.changes import asks
+from smolctl.errors import ClientError, InvalidArgument, SmolctlError
+
+PATIENCE_S = 0.1
+"""After this long a person is told what is waited for."""
+_MAPPED = "::ffff:"
+
+
+def open_socket(session: Session, *, six: bool) -> StreamSocket:
+    """Return a socket of the options' stack, which is started as by any other command."""
+    assert not asks("stream.open")
+    session.client("stream.open")
+    return StreamSocket(
+        session.options.stack, start=False, family=socket.AF_INET6 if six else socket.AF_INET
+    )
+
+
+def bind(one: StreamSocket, args: Args) -> None:
+    """Bind a socket to what "dev", "src" and "sport" name, if they are there."""
+    if "dev" in args:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
+    if "src" in args or "sport" in args:
+        one.bind((args.get("src", ""), port_of(args.get("sport", "0"), 0)))
+
+
+def port_of(text: str, least: int = 1) -> int:
+    """Return a port, as the stack's own commands check it."""
+    if not (text.isascii() and text.isdecimal() and least <= int(text) <= 65_535):
+        raise InvalidArgument(f"port {text} is not a whole number of {least}..65535")
+    return int(text)
+
+
+def number(args: Args, name: str, least: float) -> float | None:
+    """Return a number that was given, None without one."""
+    text = args.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    whole = name == "wait" or value.is_integer()
+    if not (least <= value <= 1e9 and whole):
+        what = "number of seconds, 0 or more" if name == "wait" else f"whole number, {least:g}.."
+        raise InvalidArgument(f'{name} "{text}" is not a {what}')
+    return value
+
+
+def is_six(session: Session, host: str) -> bool:
+    """Tell whether a host is spoken to by IPv6, or both families are asked for."""
+    return ":" in host or session.options.family == "inet6"
+
+
+def shown_error(error: OSError) -> SmolctlError:
+    """Return an error of a socket as one that the command line shows.
+
+    Where the stack said what it was, it is that; else the stack is gone, or the address is wrong.
+    """
+    said = said_of(error)
+    if said is not None:
+        problem = SmolctlError(str(said["message"]), hint=said.get("hint"), code=str(said["code"]))
+        problem.packet = said.get("id")
+        return problem
+    if isinstance(error, socket.gaierror):
+        return InvalidArgument(str(error.strerror))
+    return ClientError(str(error.strerror or error), code="daemon-gone")
+
+
+def emit(session: Session, event: str, **fields: Any) -> None:
+    """Write an event, for who wants JSON; fields that are None are left out."""
+    if session.options.json:
+        session.out.event({"event": event, **{k: v for k, v in fields.items() if v is not None}})
+
+
+def name_of(address: Any) -> tuple[str, int]:
+    """Return host and port of a socket's address; one of IPv4 stays one in an IPv6 socket."""
+    host = str(address[0])
+    return host.removeprefix(_MAPPED) if "." in host else host, int(address[1])
+
+
+def silent(dst: str, port: int, wait: float | None) -> SmolctlError:
+    """Return the error of a peer from which nothing came for so many seconds."""
+    text = f"nothing from {joined(dst, port)} for {wait or 0:g} s"
+    return SmolctlError(text, hint=f"smolctl why tcp any {joined(dst, port)}", code="tcp-timed-out")
+
+
+def connect_to(
+    session: Session, one: StreamSocket, peer: tuple[str, int], wait: float | None
+) -> None:
+    """Connect; say what is waited for when it takes a while."""
+    one.settimeout(PATIENCE_S if wait is None else min(wait, PATIENCE_S))
+    try:
+        one.connect(peer)
+        return
+    except TimeoutError as error:
+        if said_of(error) is not None or (wait is not None and wait <= PATIENCE_S):
+            raise
+    session.out.waiting(f"{joined(*peer)} to answer SYN")
+    one.settimeout(None if wait is None else wait - PATIENCE_S)
+    one.finish_connect()
+
+
+class Interrupt:
+    """SIGINT as a descriptor that becomes readable; a second one ends the command."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._read, self._write = os.pipe()
+        self._previous: Any = signal.getsignal(signal.SIGINT)
+
+    def __enter__(self) -> "Interrupt":
+        signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+        os.close(self._read)
+        os.close(self._write)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._read
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.write(self._write, b"\0")
