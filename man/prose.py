@@ -394,6 +394,11 @@ tcp http gets one resource by HTTP/1.1 over a connection of the stack, to see wh
 answers, and how soon: when the connection was open, when the first byte of the answer came, and
 when all of it had come. An answer that breaks off, is not HTTP, or ends by a reset is told as such.
 
+tcp bench measures how many bytes a second a connection carries, as iperf3 does, but over plain TCP:
+any program that reads is a peer, and with -R any that writes. Our end sends zeros. With -R it sends
+the byte R first, by which tcp bench --server knows that it is to send; others need not look at it.
+The sender's total is what was handed to the stack, the receiver's what the peer has acknowledged.
+
 Python programs use the stack's TCP as they are: python -m smolctl.run SCRIPT (docs/programs.md).
 
 tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it

@@ -167,6 +167,9 @@ ONGOING: dict[str, Ongoing] = {
     "smolctl -q tcp echo 10.0.0.1:7 -c 1": Ongoing(
         "-n peer tcp send 10.0.0.1:7 hi --expect-reply", False
     ),
+    "smolctl tcp bench --server 5201 -c 1": Ongoing(
+        "-n peer tcp bench 10.0.0.1:5201 -t 0.1", False, "received"
+    ),
     "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3": Ongoing(shows="sent 5 bytes"),
     "smolctl ping 10.0.0.2": Ongoing(shows="bytes from"),
     "smolctl --stack lab exec --link web python3 -u -m http.server 80": Ongoing(
@@ -189,9 +192,10 @@ def begin(env: SmolctlEnv) -> None:
     env.popen("-n", "peer", "udp", "recv", "9")
     env.popen("-n", "peer", "tcp", "echo", "7")
     env.popen("-n", "peer", "tcp", "listen", "9")
+    env.popen("-n", "peer", "tcp", "bench", "--server", "5201")
     root = Path(__file__).parents[2]
     env.shell(f"cd {root} && exec {sys.executable} -m tests.kit.web peer 80 8000")
-    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 6, "the peer's sockets")
+    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 7, "the peer's sockets")
     work = env.directory / "work"
     work.mkdir()
     recorder = RECORDED.replace("all.pcapng", str(work / "all.pcapng"))

@@ -58,12 +58,21 @@ UNPRINTED = {
 }
 """Operations whose output no command prints, and why."""
 
-ALONE = {"stack-log", "explain", "doctor", "error", "tcp-connect", "tcp-listen", "tcp-http"}
+ALONE = {
+    "stack-log",
+    "explain",
+    "doctor",
+    "error",
+    "tcp-connect",
+    "tcp-listen",
+    "tcp-http",
+    "tcp-bench",
+}
 """Schemas of what the command line prints by itself."""
 
 STREAMS = {
     "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
-    "tcp-ping", "tcp-scan", "tcp-http",
+    "tcp-ping", "tcp-scan", "tcp-http", "tcp-bench",
     "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
@@ -251,11 +260,14 @@ _LISTENING = (
     ("udp-recv", "udp recv 7001 -c 1"),
     ("tcp-echo", "tcp echo 7000 -c 4"),
     ("tcp-listen", "tcp listen 7001 -c 1"),
+    ("tcp-bench", "tcp bench --server 7003 -c 2"),
 )
 _MEANWHILE = (
     ("tcp-send", "-n peer tcp send 10.0.0.1:7000 hi --expect-reply -w 5"),
     ("tcp-connect", "-n peer tcp connect 10.0.0.1:7000 -z"),
     ("tcp-http", "-n peer tcp http 10.0.0.1:7000"),
+    ("tcp-bench", "-n peer tcp bench 10.0.0.1:7003 -t 0.02"),
+    ("tcp-bench", "-n peer tcp bench 10.0.0.1:7003 -R -t 0.02"),
     ("tcp-connect", "-n peer tcp connect 10.0.0.1:7001"),
     ("socket", "socket show"),
     ("socket", "socket kill sport 7000"),

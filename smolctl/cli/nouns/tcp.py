@@ -126,6 +126,24 @@ def _http(session: Session, args: Args) -> int:
     return tcp_http.get(session, args)
 
 
+def _bench(session: Session, args: Args) -> int:
+    if "server" in args:
+        from smolctl.cli.nouns import tcp_bench_server
+
+        if "target" in args:
+            raise UsageFault(f"tcp bench: a server has no peer, such as {args['target']}")
+        for name in ("reverse", "time", "parallel", "interval", "source"):
+            if name in args:
+                raise UsageFault(f"tcp bench: a server has no --{name}; the other end has it")
+        args["local"] = args.pop("server")
+        return tcp_bench_server.serve(session, of_listener("tcp bench --server", args))
+    if "target" not in args:
+        raise UsageFault("tcp bench: HOST:PORT is missing", hint="smolctl tcp bench --server 5201")
+    from smolctl.cli.nouns import tcp_bench
+
+    return tcp_bench.run(session, target("tcp bench", args))
+
+
 def _targets(*more: Any) -> tuple[Any, ...]:
     return (
         Place("target", "HOST:PORT", "the peer; HOST PORT means the same", complete="host"),
@@ -224,9 +242,44 @@ _GETS = Verb(
     " status is 0 for an answer of 2xx or 3xx that came whole, and else 1: also when it breaks off,"
     " is not HTTP, or the connection is reset. TLS is not spoken.",
 )
+_MEASURES = Verb(
+    "tcp bench",
+    "measure how many bytes a second a connection carries",
+    _bench,
+    (
+        Place("target", "HOST:PORT", "the peer; HOST PORT means the same", False, complete="host"),
+        Place("port", "PORT", "the port, if HOST has none", False),
+        option("server", "be the other end, and listen there", "[ADDR:]PORT"),
+        option("reverse", "the peer sends, and this end receives", short="R"),
+        option("time", "for so long (10)", "SECONDS", short="t"),
+        option("parallel", "so many connections at a time (1)", "N", short="P"),
+        option("interval", "time between lines (1)", "SECONDS", short="i"),
+        option("count", "server: stop after this many connections", "N", short="c"),
+        option(
+            "wait",
+            "give up connecting after this time; server: stop after it",
+            "SECONDS",
+            short="w",
+        ),
+        option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
+        option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+    ),
+    (
+        "smolctl tcp bench --server 5201 -c 1",
+        "smolctl tcp bench 10.0.0.2:5201 -t 0.5",
+        "smolctl tcp bench 10.0.0.2:5201 -R -t 0.5",
+        "smolctl tcp bench [2001:db8::7]:5201 -P 2 -t 0.5 -i 0.25",
+        "smolctl -j tcp bench 10.0.0.2 5201 -t 0.5",
+    ),
+    "It is plain TCP. The peer is another smolctl tcp bench --server, or any program that reads,"
+    " and with -R any that writes: nc -l 5201 > /dev/null, nc -l 5201 < /dev/zero. What is"
+    " acknowledged is what the peer's TCP has got. Retr, Cwnd and RTT are those of smolctl socket"
+    " show. The exit status is 0 if all was acknowledged, or with -R if any came. SIGINT ends it"
+    " with the totals.",
+)
 COMMAND = Noun(
     "tcp",
-    "Connect, listen, send and echo; ask ports, get pages",
+    "Connect, listen, send and echo; ask ports, measure",
     (
         _CONNECT,
         _LISTENS,
@@ -236,6 +289,7 @@ COMMAND = Noun(
         tcp_scan.SCAN,
         tcp_probe.TRACEROUTE,
         _GETS,
+        _MEASURES,
     ),
     default=None,
 )
