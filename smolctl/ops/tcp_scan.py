@@ -34,7 +34,7 @@ from smolctl.wire.address import format_address, is_scoped
 
 STATES = ("open", "closed", "filtered", "unreachable")
 """All that a port may be."""
-_TURN = 32
+_TURN = 16
 """SYNs of one turn: the loop has others to serve."""
 _FIRST, _LEAST, _MOST, _SILENT = 16, 8, 256, 100
 """SYNs that may be under way: at first, at least, at most, and at most while nothing answers."""
@@ -398,8 +398,11 @@ class ScanJob(Job):
 
     def _blame(self, now: int) -> dict[str, Any]:
         """Return why no port is open: what most of them are."""
-        state = next((name for name, _ in self._counts.most_common()), None)
-        if state is None:
+        state = next((name for name, _ in self._counts.most_common()), "filtered")
+        for port in (*self._silent.values(), *self._asked.values(), *self._again.values()):
+            if not self._counts:  # it ended before it took any of them for filtered
+                self._remember("filtered", port)
+        if state not in self._blamed:
             return {}
         (port, ttl), dst = self._blamed[state], self._plan.to.dst
         trace, recorder = port.trace, self._stack.shared.recorder

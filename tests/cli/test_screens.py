@@ -87,6 +87,9 @@ INTERRUPTED = [
     ("trace tcp", "listening on", "0 packets traced", 0),
     ("traceroute -w 99 -q 1 198.51.100.1", "traceroute to",
      r"\n(.*\n)*smolctl: no answer on the way .*\nreason: icmp-hops-silent \(smolctl why \d+\)", 1),
+    ("tcp ping -i 60 10.0.0.2:7", "RST from",
+     r"\n--- 10.0.0.2:7 tcp ping statistics ---\n1 packets transmitted, 1 received, 0% packet loss,"
+     rf" time 0ms\nrtt min/avg/max/mdev = {TIME}/{TIME}/{TIME}/0.000 ms", 0),
     ("-n other stack start --foreground", 'info: stack "ot',
      '.* info: stack "other" stops: SIGINT', 0),
     ("while smolctl monitor link; do :; done", "watching", "", 130),
@@ -102,6 +105,18 @@ def test_ctrl_c(wide: Window, command: str, before: str, said: str, status: int)
     screen, ended = wide.ended(line, joined=True)
     assert re.search(rf"\^C{said}$", screen), screen
     assert ended == status
+
+
+def test_ctrl_c_takes_the_progress_away(narrow: Window) -> None:
+    line = "smolctl tcp scan 198.51.100.1 1-65535"
+    narrow.start(line)
+    assert len(narrow.wait_for("open, ").splitlines()[-1]) < 40
+    narrow.press("C-c")
+    screen, status = narrow.ended(line, joined=True)
+    assert "of 65535 ports" not in screen
+    assert re.search(rf"65535 ports in {TIME} s, \d+ SYNs: 65535 not known\n", screen), screen
+    assert "reason: tcp-no-answer" in screen
+    assert status == 1
 
 
 @pytest.mark.parametrize("line", ["ping -i 60 10.0.0.2", "neigh"])

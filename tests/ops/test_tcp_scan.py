@@ -121,6 +121,16 @@ def test_an_interval_a_timeout_and_a_deadline(api: Api) -> None:
     assert (result["seconds"], result["closed"], result["unknown"]) == (0.5, 5, 101)
 
 
+def test_ended_before_anything_is_known_it_has_a_reason(api: Api) -> None:
+    exchange, job = api.start("tcp.scan", dst=PEER, ports="1-100")
+    api.wait(SECOND_NS // 2)
+    job.cancel(api.clock.now)
+    result = exchange.done_with
+    assert (result["unknown"], result["ok"]) == (100, False)
+    assert result["reason"] == "tcp-no-answer"
+    assert result["message"].startswith("1 SYN left for")
+
+
 def test_a_host_that_is_not_there_ends_it(api: Api) -> None:
     result = scan(api, "1-1000", dst="10.0.0.77").done_with
     assert (result["reason"], result["unreachable"], result["unknown"]) == ("neigh-failed", 1, 999)

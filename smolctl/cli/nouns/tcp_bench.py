@@ -326,8 +326,8 @@ class _Lines:
 
     def head(self) -> None:
         """Write the names of the columns."""
-        more = "" if self._reverse else "  Retr       Cwnd      RTT"
-        self.say(f"[ ID] Interval           Transfer       Bitrate{more}")
+        more = "" if self._reverse else f"  Retr  {'Cwnd':>10}  RTT"
+        self.say(f"[ ID]   {'Interval':<13}  {'Transfer':>10}  {'Bitrate':>12}{more}")
 
     def interval(self, span: Row, rows: list[Row], total: Row) -> None:
         """Write the lines of an interval."""
@@ -363,7 +363,7 @@ def _line(name: str, first: float, last: float, row: Row) -> str:
     if "retrans" in row:
         text += f"  {row['retrans']:4}"
     if "cwnd" in row:
-        text += f"  {_scaled(row['cwnd'], 1024, 'B'):>9}"
+        text += f"  {_scaled(row['cwnd'], 1024, 'B'):>10}"
     if "rtt_ms" in row:
         text += f"  {row['rtt_ms']:.2f} ms"
     return text

@@ -13,6 +13,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import State as NeighborState
+from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
@@ -43,6 +44,8 @@ def tell_connection(tcp: TcpTable, ends: Ends, now: int) -> Row | None:
         return _Told(tcp, ends, now, "TIME-WAIT").time_wait(found)
     if isinstance(found, Request):
         return _Told(tcp, ends, now, "SYN-RECEIVED").request(found)
+    if isinstance(found, Probe):
+        return _Told(tcp, ends, now, "SYN-SENT").probe(found)
     for past in reversed(tcp.failed):
         if past.ends == ends:
             return _Told(tcp, ends, now, "failed").past(past)
@@ -182,6 +185,15 @@ class _Told:
         self._look = f"smolctl traceroute {format_address(self._ends.peer)}"
         why = f"{self._peer} has not acknowledged SYN-ACK: it is lost, or the SYN was not its own"
         return self._row("not open yet", why, ok=False)
+
+    def probe(self, probe: Probe) -> Row:
+        """Tell of a SYN that asks, and opens nothing."""
+        answers, near = self._way()
+        since = (self._now - probe.began_ns) / 1e9
+        what = f"{counted(probe.times, 'SYN')} of {probe.client.owner}"
+        self._step("tcp", "wait", f"{what} in {since:.1f} s; an answer opens nothing")
+        why = f"no answer to {what}{self._filter(answers, near)}"
+        return self._row("a probe, not a connection", why, ok=False)
 
     def _not_accepted(self, socket: TcpSocket) -> Row:
         """Tell of a peer that does not take our last segment of the handshake."""

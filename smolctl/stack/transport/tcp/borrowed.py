@@ -57,9 +57,7 @@ class Borrowed(dict[Ends, Connection]):
             result.heap_ns = NEVER
             result.listener = self._listeners.get(id(result.listener), result.listener)
         if isinstance(result, Probe):  # nobody hears of what the clone's answer is
-            result.client = SynClient(
-                result.client.owner, result.client.dst, ready_queue=self._ready
-            )
+            result.client = SynClient(result.client.owner, result.client.dst, self._ready)
         return result
 
 

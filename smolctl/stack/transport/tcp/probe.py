@@ -5,12 +5,11 @@ that neither end has a connection, half-open or other.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.packet import DeliveryError
-from smolctl.stack.ready import REPLY_QUEUE_LIMIT, Waiter
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT, ReadyQueue, Waiter
 from smolctl.stack.transport.tcp.sequence import Ends
 
 
@@ -35,7 +34,6 @@ class ProbeError(NamedTuple):
     error: DeliveryError
 
 
-@dataclass(slots=True, eq=False)
 class SynClient(Waiter):
     """Sends probes to one host, and waits for their answers.
 
@@ -46,11 +44,14 @@ class SynClient(Waiter):
         answers, errors: what came; of too many, the oldest go.
     """
 
-    owner: str
-    dst: int
-    probes: "dict[int, Probe]" = field(default_factory=dict)
-    answers: deque[SynAnswer] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
-    errors: deque[ProbeError] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
+    __slots__ = ("answers", "dst", "errors", "owner", "probes")
+
+    def __init__(self, owner: str, dst: int, ready_queue: ReadyQueue) -> None:
+        super().__init__(ready_queue=ready_queue)
+        self.owner, self.dst = owner, dst
+        self.probes: dict[int, Probe] = {}
+        self.answers: deque[SynAnswer] = deque(maxlen=REPLY_QUEUE_LIMIT)
+        self.errors: deque[ProbeError] = deque(maxlen=REPLY_QUEUE_LIMIT)
 
 
 class Probe:
@@ -59,14 +60,16 @@ class Probe:
     Attributes:
         client: who waits for the answer. number: what it calls this one.
         ends: both ends. iss: of the SYN.
+        began_ns: when the SYN left first; times: how often it did.
         dev: interface that it insists on, None for any.
         reuse: another socket may be bound to its port if it shares that.
     """
 
-    __slots__ = ("client", "dev", "ends", "iss", "number", "pmtudisc", "reuse")
+    __slots__ = ("began_ns", "client", "dev", "ends", "iss", "number", "pmtudisc", "reuse", "times")
 
     def __init__(self, client: SynClient, number: int, ends: Ends, iss: int) -> None:
         self.client, self.number, self.ends, self.iss = client, number, ends, iss
+        self.began_ns = self.times = 0
         self.dev: str | None = None
         self.pmtudisc, self.reuse = Pmtudisc.DONT, True
 

@@ -27,7 +27,7 @@ _MASK = 0xFFFFFFFF
 
 def open_client(table: TcpTable, dst: int, owner: str) -> SynClient:
     """Return a new client for probes to ``dst``; ``close_client`` ends it."""
-    return SynClient(owner, dst, ready_queue=table.shared.ready)
+    return SynClient(owner, dst, table.shared.ready)
 
 
 def probe_way(
@@ -82,6 +82,7 @@ def send_probe(
     segment = _syn(table, probe, way, now).to_bytes(b"", ends.local, ends.peer)
     how = how._replace(src=ends.local)
     segment_output(table, ends, segment, how, now, trace, probe)
+    probe.began_ns, probe.times = probe.began_ns or now, probe.times + 1
 
 
 def _begin(table: TcpTable, client: SynClient, what: tuple[int, int], way: Way, now: int) -> Probe:
