@@ -7,8 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -265,6 +265,21 @@ class Lab:
         """Return a counter of ``stats``, 0 when nothing was counted."""
         rows = self.call("stats.show")
         return sum(row["value"] for row in rows if (row["layer"], row["name"]) == (layer, name))
+
+
+@contextmanager
+def both_families() -> Iterator[Lab]:
+    """Make a lab with an address of each family at both ends, for a fixture of a whole module."""
+    namespace, smolctl = Namespace(), SmolctlEnv()
+    peer = Peer(namespace)
+    try:
+        lab = Lab(peer, smolctl)
+        lab.plug("10.0.0.1/24", "2001:db8::1/64", theirs=("10.0.0.2/24", "2001:db8::2/64"))
+        yield lab
+    finally:
+        smolctl.close()
+        peer.close()
+        namespace.close()
 
 
 def _at_once(address: str) -> str:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from tests.e2e.kit import Lab, events
+from tests.e2e.kit import Lab, both_families, events
 
 pytestmark = pytest.mark.netns
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Kind: good\r\n\r\nhello"
@@ -84,12 +84,12 @@ class Web:
         self._thread.join()
 
 
-@pytest.fixture
-def web(lab: Lab) -> Iterator[Web]:
-    lab.plug("10.0.0.1/24", "2001:db8::1/64", theirs=("10.0.0.2/24", "2001:db8::2/64"))
-    made = Web(lab)
-    yield made
-    made.close()
+@pytest.fixture(scope="module")
+def web() -> Iterator[Web]:
+    with both_families() as lab:
+        made = Web(lab)
+        yield made
+        made.close()
 
 
 def test_good_answers_have_a_status_times_and_a_size(web: Web, tmp_path: Path) -> None:

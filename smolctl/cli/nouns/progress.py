@@ -24,7 +24,8 @@ class Progress:
             from shutil import get_terminal_size
 
             width = get_terminal_size().columns
-            sys.stderr.write(f"\r{text[: width - 1]}\x1b[K")
+            # The terminal writes ^C behind it, which must not begin a line of its own.
+            sys.stderr.write(f"\r{text[: width - 3]}\x1b[K")
             sys.stderr.flush()
             self._shown = True
 

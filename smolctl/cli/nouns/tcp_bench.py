@@ -12,6 +12,7 @@ from typing import Any
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.nouns.tcp_socket import (
+    PATIENCE_S,
     Interrupt,
     bind,
     connect_to,
@@ -249,7 +250,7 @@ class _Bench:
 
     def _drain(self, interrupt: Interrupt) -> float:
         """Wait until what was sent is acknowledged; return when that was, in seconds."""
-        end = monotonic() + _DRAIN_S
+        end, told = monotonic() + _DRAIN_S, False
         poll = select.poll()
         poll.register(interrupt.fileno(), select.POLLIN)
         while True:
@@ -262,8 +263,14 @@ class _Bench:
                 return now - self._began
             if now > end or interrupt.came:
                 where = joined(*self._peer)
-                self._wrong = {"message": f"{where} has not acknowledged {missing} B"}
+                self._wrong = {
+                    "message": f"{where} has not acknowledged {missing} B",
+                    "hint": "does its program read?",
+                }
                 return now - self._began
+            if not told and now > end - _DRAIN_S + PATIENCE_S:
+                told = True
+                self._session.out.waiting(f"{joined(*self._peer)} to acknowledge {missing} B")
             poll.poll(_LOOK_S * 1000)
 
     def _finish(self, seconds: float, acked_s: float) -> int:
