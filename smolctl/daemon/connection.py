@@ -37,7 +37,7 @@ MAX_PARTS = 1 << 28
 """Most characters that may wait for the request that they are parts of."""
 MAX_PASSING = 8
 """Most descriptors that wait for a client to read."""
-CHUNK_ROWS = 200
+CHUNK_ROWS = 50
 """Rows in one frame of an answer; the loop does nothing else while it makes one."""
 HELLO_PATIENCE_NS = 10_000_000_000
 """Time that a client may take to say hello, and to take the error that ends its connection."""

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from copy import copy
-from itertools import product
+from itertools import islice, product
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.ops.args import Args
-from smolctl.ops.aside import aside
+from smolctl.ops.aside import MANY, aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.families import networks
 from smolctl.ops.link import details_row, link_row
 from smolctl.ops.saved import Saved, Words
-from smolctl.stack.config.addr import add_address, change_address, delete_address
+from smolctl.stack.config.addr import add_address, change_address, delete_addresses
 from smolctl.stack.config.link import NAME_MAX
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import FOREVER, Address, AddressList, Lifetime
+from smolctl.stack.ip.lifetimes import A_TURN
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import Address6
 from smolctl.wire.address import (
@@ -182,7 +183,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     label = args.text("label")
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
-    gone = delete_address(net, interface, address, ctx.now)
+    gone = delete_addresses(net, interface, (address,), ctx.now)
     return [_gone_row(interface, item, ctx.now) for item in gone]
 
 
@@ -192,14 +193,26 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(
             "addr flush needs to know which addresses", hint="smolctl addr flush dev DEV"
         )
-    rows = []
-    nets = _networks(ctx, args)
-    for interface, net in product(_interfaces(ctx, args), nets):
-        for address in _matching(net, interface, args):
-            if address in net.of(interface).addresses.items:
-                gone = delete_address(net, interface, address, ctx.now)
-                rows += [_gone_row(interface, item, ctx.now) for item in gone]
-    return rows
+    wanted = [
+        (net, interface, _matching(net, interface, args))
+        for interface, net in product(_interfaces(ctx, args), _networks(ctx, args))
+    ]
+    rows = _flushed(ctx, wanted)
+    # Of many, some are deleted each time that the client takes rows: as Linux, by and by.
+    return list(rows) if sum(len(matching) for _, _, matching in wanted) < MANY else rows
+
+
+def _flushed(ctx: Context, wanted: list[tuple[Network, Interface, list[Address]]]) -> Iterator[Row]:
+    for net, interface, matching in wanted:
+        # Those first that take no others with them, where all together would take too long.
+        if len(matching) >= MANY:
+            matching.sort(key=lambda address: not address.secondary)
+        some = iter(matching)
+        while portion := list(islice(some, MANY if len(matching) < MANY else A_TURN)):
+            there = set(net.of(interface).addresses.items)
+            left = [address for address in portion if address in there]
+            for item in delete_addresses(net, interface, left, ctx.now) if left else ():
+                yield _gone_row(interface, item, ctx.now)
 
 
 def _gone_row(interface: Interface, address: Address, now: int) -> Row:

@@ -16,6 +16,7 @@ from smolctl.stack.fib.route import (
     TableName,
     table_text,
 )
+from smolctl.stack.ip.derived_routes import derived_from
 from smolctl.stack.ip.network import Network
 from smolctl.wire.address import IPV6, family_of, format_address, is_link_local
 
@@ -83,10 +84,11 @@ def _follows_address(net: Network, fresh: Network, route: Route) -> bool:
     addresses = net.of(link).addresses
     if addresses.tentative(route.prefix) is not None:
         return True
+    identity = route.identity()
     own = [
         each.local
         for each in fresh.of(copy).addresses.items
-        if any(route.identity() == its.identity() for its in fresh.routes_of(copy, each).values())
+        if any(its.identity() == identity for its in derived_from(fresh, copy, (each,)).values())
     ]
     return bool(own) and all(addresses.find(local, None) is None for local in own)
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from smolctl.stack.config.addr import add_address, bring_up_loopback, delete_address
+from smolctl.stack.config.addr import add_address, bring_up_loopback, delete_addresses
 from smolctl.stack.config.link import add_interface
 from smolctl.stack.config.route import add_route
 from smolctl.stack.config.sysctl import set_sysctl
@@ -124,7 +124,7 @@ class Host:
         interface, net = self.dev(dev), self.stack.networks.for_address(ip(local))
         address = net.of(interface).addresses.find(ip(local), None)
         assert address is not None
-        gone = delete_address(net, interface, address, self.now)
+        gone = delete_addresses(net, interface, (address,), self.now)
         return [f"{text(item.local)}/{item.plen}" for item in gone]
 
     def route(

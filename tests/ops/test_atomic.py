@@ -11,7 +11,7 @@ from smolctl.control.changes import changes
 from smolctl.errors import ControlError, DeviceError, InvalidArgument
 from smolctl.ops.atomic import SLICE_NS
 from smolctl.ops.job import NS_PER_S, Job
-from smolctl.stack.config.addr import delete_address
+from smolctl.stack.config.addr import delete_addresses
 from tests.kit.amount import amount
 from tests.kit.host import PEER, ip
 from tests.ops.configurations import Changes
@@ -379,7 +379,7 @@ def test_what_is_lost_meanwhile_is_told_and_the_rest_is_made() -> None:
     exchange, _ = begin(api, route(1), other)
     tap0 = api.stack.interface("tap0")
     # As when another host has the address (RFC 5227 2.4).
-    delete_address(api.stack.ipv4, tap0, tap0.ipv4.addresses.items[0], api.clock.now)
+    delete_addresses(api.stack.ipv4, tap0, tap0.ipv4.addresses.items[:1], api.clock.now)
     api.wait(NS_PER_S)
     (row,) = exchange.answer
     assert (row["at"], row["lost"]["code"]) == (0, "network-unreachable")

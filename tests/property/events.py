@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack.config.addr import delete_address
+from smolctl.stack.config.addr import delete_addresses
 from smolctl.stack.config.link import delete_interface, set_mac, set_mtu
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import Interface, Medium
@@ -257,7 +257,7 @@ class Player:
         if known is None:
             self.host.add(address, dev)
         elif number >= 50:
-            delete_address(net, interface, known, self.host.now)
+            delete_addresses(net, interface, (known,), self.host.now)
 
     def _route(self, _dev: str, number: int) -> None:
         self.host.route(**ROUTES[number % len(ROUTES)])

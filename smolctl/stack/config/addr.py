@@ -3,6 +3,7 @@
 Each verb checks everything first and changes nothing when it raises.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from smolctl.errors import InvalidArgument, StackError
@@ -10,9 +11,9 @@ from smolctl.stack.config.room import check_address_room
 from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.address_changes import insert_address, remove_address
+from smolctl.stack.ip.address_changes import insert_address, remove_addresses
 from smolctl.stack.ip.addresses import Address
-from smolctl.stack.ip.derived_routes import derived, sync
+from smolctl.stack.ip.derived_routes import derived_from, follow
 from smolctl.stack.ip.network import Network
 
 
@@ -64,23 +65,24 @@ def change_address(
         same = other.plen == old.plen and other.network(net.of(interface).addresses.bits) == network
         if other is not old and same and other.scope != new.scope:
             raise InvalidArgument("another address of this network has another scope")
-    before = derived(net, interface)
+    before = derived_from(net, interface, (old,))
     old.change(new)
     now = net.events.now_ns if now is None else now
     net.of(interface).lifetimes.watch(old, now)
     net.events.addr(ChangeType.CHANGED, interface, old)
-    sync(net, interface, before)
-    net.generation.touch()
+    follow(net, interface, (old,), before)
     if not net.wants_test(interface, old):
         net.take_untested(interface, old, now)
     elif new.dad or old.dadfailed:
         net.retest(interface, old, now)
 
 
-def delete_address(net: Network, interface: Interface, address: Address, now: int) -> list[Address]:
-    """Delete an address; a primary takes its secondaries with it. Returns all that went.
+def delete_addresses(
+    net: Network, interface: Interface, wanted: Collection[Address], now: int
+) -> list[Address]:
+    """Delete addresses; a primary takes its secondaries with it. Returns all that went.
 
     Routes that prefer a source which is gone go too, and with the last address every route by the
     interface (Linux fib_del_ifaddr, fib_sync_down_addr, fib_disable_ip).
     """
-    return remove_address(net, interface, address, now)
+    return remove_addresses(net, interface, wanted, now)

@@ -86,6 +86,7 @@ class Fib:
         self._swept: list[SweptTable] = []
         self._count_by: dict[str, int] = {}
         self._sourced = 0  # routes that prefer a source, and perhaps some that did
+        self._preferring: dict[int, int] = {}  # of these, those that are not the kernel's
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def obey_rules(self) -> None:
@@ -224,7 +225,7 @@ class Fib:
         result = copy(self)
         result._swept = []
         result.rules, result.multipaths = self.rules.clone(), list(self.multipaths)
-        result._count_by = dict(self._count_by)
+        result._count_by, result._preferring = dict(self._count_by), dict(self._preferring)
         result.tables = {number: table.clone() for number, table in self.tables.items()}
         result._local, result._main = result.tables[TableName.LOCAL], result.tables[TableName.MAIN]
         result._default = result.tables.get(TableName.DEFAULT)
@@ -329,7 +330,11 @@ class Fib:
             self._gone(gone)
 
     def _count(self, route: Route, step: int) -> None:
-        self._sourced += step if route.prefsrc is not None else 0
+        source = route.prefsrc
+        if source is not None:
+            self._sourced += step
+            if route.protocol != KERNEL:
+                self._preferring[source] = self._preferring.get(source, 0) + step
         for dev in _counted(route):
             self._count_by[dev] = self._count_by.get(dev, 0) + step
 
@@ -338,6 +343,11 @@ class Fib:
         self._count(route, -1)
         if self.on_change is not None:
             self.on_change(ChangeType.DELETED, route)
+
+    def remove_preferring(self, sources: set[int]) -> None:
+        """Remove the routes, but for the kernel's, that prefer one of these sources."""
+        if any(self._preferring.get(source) for source in sources):
+            self.remove_where(lambda route: route.prefsrc in sources and route.protocol != KERNEL)
 
     def forget_sources(self, sources: set[int]) -> None:
         """Have routes that prefer one of these sources prefer none (Linux fib6_remove_prefsrc)."""

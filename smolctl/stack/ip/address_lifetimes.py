@@ -5,7 +5,7 @@ Source: RFC 4862 5.5.4; Linux ``addrconf_verify_rtnl``, ``check_lifetime``.
 
 from smolctl.stack.alarm import earliest
 from smolctl.stack.events import ChangeType
-from smolctl.stack.ip.address_changes import remove_address
+from smolctl.stack.ip.address_changes import remove_addresses
 from smolctl.stack.ip.network import Network
 
 
@@ -15,17 +15,17 @@ def deadline(net: Network) -> int | None:
 
 
 def expire(net: Network, now: int) -> None:
-    """Deprecate and remove the addresses whose time has come."""
+    """Deprecate and remove addresses whose time has come, many of them bit by bit."""
     for interface in list(net.interfaces.values()):
         lifetimes = net.of(interface).lifetimes
         if lifetimes.due_ns is None or lifetimes.due_ns > now:
             continue
-        for address, gone in lifetimes.expire(now):
-            if address not in net.of(interface).addresses.items:
-                continue  # it went with the first address of its network
-            if gone:
-                remove_address(net, interface, address, now)
-            else:
+        due = lifetimes.expire(now)
+        for address, gone in due:
+            if not gone:
                 address.deprecated = True
                 net.events.addr(ChangeType.CHANGED, interface, address)
                 net.generation.touch()
+        ended = [address for address, gone in due if gone]
+        if ended:
+            remove_addresses(net, interface, ended, now)

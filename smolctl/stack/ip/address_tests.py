@@ -7,7 +7,7 @@ from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.dad import DadAction
-from smolctl.stack.ip.derived_routes import derived, sync
+from smolctl.stack.ip.derived_routes import derived_from, follow
 from smolctl.stack.ip.network import Network
 
 Perform = Callable[[Network, Interface, DadAction, int], None]
@@ -26,12 +26,13 @@ def settle(
     Args:
         other_mac: of the host that has it.
     """
-    before = derived(net, interface)
+    company = [address, *net.of(interface).addresses.company((address,))]
+    before = derived_from(net, interface, company)
     address.tentative = tentative
     address.dadfailed = other_mac is not None
     address.other_mac = other_mac
     net.events.addr(ChangeType.CHANGED, interface, address)
-    sync(net, interface, before)
+    follow(net, interface, company, before)
 
 
 def deadline(net: Network) -> int | None:

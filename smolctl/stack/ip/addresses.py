@@ -4,7 +4,7 @@ The rules are those of Linux's ``__inet_insert_ifa`` and ``__inet_del_ifa``: the
 prefix is primary and brings the connected route, later ones are secondary and go with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -133,20 +133,39 @@ class AddressList:
                 new.secondary = True
         self.items.insert(len(self.items) if new.secondary else position, new)
 
-    def remove(self, address: Address) -> list[Address]:
-        """Take an address out; with a primary its secondaries go too. Returns all that went."""
-        gone = [address]
-        if not address.secondary:
-            network = address.network(self.bits)
-            gone += [
-                other
-                for other in self.items
-                if other.secondary
-                and other.plen == address.plen
-                and other.network(self.bits) == network
-            ]
-        self.items = [kept for kept in self.items if kept not in gone]
-        return gone
+    def going(self, wanted: Collection[Address]) -> list[list[Address]]:
+        """Return what goes with each of some addresses: itself, and behind a primary the others."""
+        bits, gone, going = self.bits, set[Address](), list[list[Address]]()
+        behind: dict[tuple[int, int], list[Address]] = {}
+        if any(not address.secondary for address in wanted):
+            for other in self.items:
+                if other.secondary:
+                    behind.setdefault((other.network(bits), other.plen), []).append(other)
+        for address in wanted:
+            others = [] if address.secondary else behind.get((address.network(bits), address.plen))
+            group = [each for each in (address, *(others or ())) if each not in gone]
+            gone.update(group)
+            going.append(group)
+        return going
+
+    def drop(self, gone: Collection[Address]) -> None:
+        """Take addresses out."""
+        leaving = set(gone)
+        self.items = [kept for kept in self.items if kept not in leaving]
+
+    def company(self, some: Collection[Address]) -> list[Address]:
+        """Return the others of some addresses' networks.
+
+        The routes of these change when one of those begins or ceases to be tentative, or a
+        tentative one comes or goes.
+        """
+        bits, left_out = self.bits, set(some)
+        networks = {(address.network(bits), address.plen) for address in some}
+        return [
+            each
+            for each in self.items
+            if (each.network(bits), each.plen) in networks and each not in left_out
+        ]
 
     def find(self, local: int, plen: int | None) -> Address | None:
         """Return the address ``local`` (of that prefix length, when one is given)."""

@@ -211,7 +211,8 @@ class GroupReports:
         if (before == NOBODY) != (after == NOBODY):
             joined = before == NOBODY
             news.joins, news.left = self.robustness if joined else 0, not joined
-        self._schedule()
+        self.due_ns = 0  # among many news to look for the first one takes long
+        self._alarm.set(0)
 
     def restart(self, filters: Mapping[int, SourceFilter]) -> None:
         """Report all groups as newly joined: the link is up again (Linux ip_mc_up)."""

@@ -1,7 +1,7 @@
 """The network layer of one address family: its tables, and its ways to the other layers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from smolctl.stack.fib.fib6 import fib_of
@@ -152,12 +152,10 @@ class Network(LinkObserver, ABC):
         """
 
     @abstractmethod
-    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
-        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-
-    @abstractmethod
-    def routes_of(self, interface: Interface, address: Address) -> Derived:
-        """Return the routes that one address of an interface brings."""
+    def derived_routes(
+        self, interface: Interface, some: Collection[Address], *, up: bool
+    ) -> Derived:
+        """Return the routes that some of an interface's addresses bring if it is ``up`` or not."""
 
     @abstractmethod
     def select_source(
@@ -179,8 +177,8 @@ class Network(LinkObserver, ABC):
         """Begin to test a new address that is in the list, or to use it."""
 
     @abstractmethod
-    def address_removed(self, interface: Interface, address: Address) -> None:
-        """Take note that an address is in the list no more; its routes still are."""
+    def addresses_removed(self, interface: Interface, gone: Collection[Address]) -> None:
+        """Take note that addresses are in the list no more; their routes still are."""
 
     @abstractmethod
     def retest(self, interface: Interface, address: Address, now: int) -> None:

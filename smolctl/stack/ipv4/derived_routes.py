@@ -1,29 +1,49 @@
 """Routes that follow from IPv4 addresses (Linux ``fib_add_ifaddr``)."""
 
+from collections.abc import Collection
+
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.addresses import Address, AddressList
 from smolctl.stack.ip.derived_routes import by_identity
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.sysctl.settings import Settings
 
 
-def derived_routes(settings: Settings, interface: Interface, *, up: bool) -> Derived:
-    """Return the routes that an interface's addresses bring if it is ``up`` or not."""
+def derived_routes(
+    settings: Settings, interface: Interface, some: Collection[Address], *, up: bool
+) -> Derived:
+    """Return the routes that some of an interface's addresses bring if it is ``up`` or not."""
     addresses = interface.ipv4.addresses
-    bits = addresses.bits
-    sources: dict[tuple[int, int], int] = {}
-    for address in sorted(addresses.items, key=lambda item: item.secondary):
-        if not address.tentative:
-            sources.setdefault((address.network(bits), address.plen), address.local)
-    routes: Derived = {}
-    for address in addresses.items:
-        source = sources.get((address.network(bits), address.plen))
-        routes.update(routes_of(settings, interface, address, source, up=up))
+    sources, routes = _sources(addresses, some), Derived()
+    for address in some:
+        source = sources.get((address.network(addresses.bits), address.plen))
+        routes.update(_routes_of(settings, interface, address, source, up=up))
     return routes
 
 
-def routes_of(
+def _sources(addresses: AddressList, some: Collection[Address]) -> dict[tuple[int, int], int]:
+    """Return which source the routes of some addresses' networks prefer: the primary address.
+
+    While that one is tentative, it is the first other one that is not.
+    """
+    bits, wanted = addresses.bits, set[tuple[int, int]]()
+    found, stand_in = dict[tuple[int, int], int](), dict[tuple[int, int], int]()
+    for address in some:
+        network = address.network(bits), address.plen
+        if address.secondary or address.tentative:
+            wanted.add(network)
+        else:
+            found[network] = address.local
+    wanted -= found.keys()
+    for address in addresses.items if wanted else ():
+        network = address.network(bits), address.plen
+        if network in wanted and not address.tentative:
+            (stand_in if address.secondary else found).setdefault(network, address.local)
+    return stand_in | found
+
+
+def _routes_of(
     settings: Settings, interface: Interface, address: Address, source: int | None, *, up: bool
 ) -> Derived:
     """Return the routes that one address brings.

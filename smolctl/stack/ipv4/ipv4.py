@@ -1,5 +1,6 @@
 """IPv4: the network layer assembled."""
 
+from collections.abc import Collection
 from functools import partial
 
 from smolctl.stack import reason
@@ -16,7 +17,7 @@ from smolctl.stack.ipv4 import acd, igmp, proxy_arp
 from smolctl.stack.ipv4.address import check_address
 from smolctl.stack.ipv4.arp import arp_input
 from smolctl.stack.ipv4.arp_output import ArpResolver
-from smolctl.stack.ipv4.derived_routes import derived_routes, routes_of
+from smolctl.stack.ipv4.derived_routes import derived_routes
 from smolctl.stack.ipv4.fragment import RULES
 from smolctl.stack.ipv4.icmp_error import answer_error
 from smolctl.stack.ipv4.input import ip_input
@@ -103,14 +104,11 @@ class Ipv4(LinkedNetwork):
         """Refuse what no host can have as its address."""
         check_address(new)
 
-    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
-        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-        return derived_routes(self.settings, interface, up=up)
-
-    def routes_of(self, interface: Interface, address: Address) -> Derived:
-        """Return the routes that one address of an interface brings."""
-        source = interface.ipv4.addresses.source_of(address)
-        return routes_of(self.settings, interface, address, source, up=interface.up)
+    def derived_routes(
+        self, interface: Interface, some: Collection[Address], *, up: bool
+    ) -> Derived:
+        """Return the routes that some of an interface's addresses bring if it is ``up`` or not."""
+        return derived_routes(self.settings, interface, some, up=up)
 
     def select_source(
         self, out: Interface, dst: int, next_hop: int | None, scope: Scope
@@ -127,8 +125,8 @@ class Ipv4(LinkedNetwork):
         self.settings.settle(interface.name)
         acd.added(self, interface, address, now)
 
-    def address_removed(self, interface: Interface, address: Address) -> None:
-        """Nothing is left of it but its routes."""
+    def addresses_removed(self, interface: Interface, gone: Collection[Address]) -> None:
+        """Nothing is left of them but their routes."""
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""

@@ -1,5 +1,6 @@
 """IPv6 addresses of an interface: their order, their scopes, and which of them may be there."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from smolctl.errors import AlreadyExists, InvalidArgument
@@ -68,6 +69,10 @@ class AddressList6(AddressList):
             raise AlreadyExists("the address is already assigned")
         nearer = (index for index, old in enumerate(self.items) if old.scope >= new.scope)
         self.items.insert(next(nearer, len(self.items)), new)
+
+    def company(self, some: Collection[Address]) -> list[Address]:
+        """Return nobody: no address stands in for another one."""
+        return []
 
 
 def scope_of(address: int) -> Scope:

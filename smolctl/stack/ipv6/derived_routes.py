@@ -1,6 +1,6 @@
 """Routes that follow from IPv6 addresses (Linux ``addrconf_prefix_route``, ``ipv6_ifa_notify``)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, TableName
 from smolctl.stack.interface import Interface
@@ -17,26 +17,16 @@ _POINT_TO_POINT = 127
 """Prefixes of this length and longer have no subnet-router anycast address (RFC 6164 5.1)."""
 
 
-def derived_routes(interface: Interface, *, up: bool) -> Derived:
-    """Return the routes that an interface's addresses bring if it is ``up`` or not.
+def derived_routes(interface: Interface, some: Collection[Address], *, up: bool) -> Derived:
+    """Return the routes that some addresses bring if their interface is ``up`` or not.
 
-    Those that were added while it is down are ours all the same (Linux ``ipv6_ifa_notify``).
+    Any of them brings the one to groups. Those that were added while it is down are ours all the
+    same (Linux ``ipv6_ifa_notify``).
     """
-    items = interface.ipv6.addresses.items
     if not up:
-        return by_identity(route for item in items for route in _to_itself(interface, item))
-    routes = [route for item in items for route in _routes(interface, item)]
-    if items and not interface.loopback:
-        routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
-    return by_identity(routes)
-
-
-def routes_of(interface: Interface, address: Address) -> Derived:
-    """Return the routes that one address brings, and the one to groups that any brings."""
-    if not interface.up:
-        return by_identity(_to_itself(interface, address))
-    routes = list(_routes(interface, address))
-    if not interface.loopback:
+        return by_identity(route for item in some for route in _to_itself(interface, item))
+    routes = [route for item in some for route in _routes(interface, item)]
+    if some and not interface.loopback:
         routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
     return by_identity(routes)
 

@@ -1,5 +1,6 @@
 """IPv6: the network layer assembled."""
 
+from collections.abc import Collection
 from enum import IntEnum
 from functools import partial
 
@@ -8,7 +9,7 @@ from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import address_tests, membership, proxy_answers
-from smolctl.stack.ip.address_changes import insert_address, remove_address
+from smolctl.stack.ip.address_changes import insert_address, remove_addresses
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, NOBODY
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
@@ -25,7 +26,7 @@ from smolctl.stack.ipv6.addresses import (
     why_disabled,
 )
 from smolctl.stack.ipv6.dad_input import wants_own_frame
-from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
+from smolctl.stack.ipv6.derived_routes import derived_routes
 from smolctl.stack.ipv6.fragment import RULES
 from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
@@ -143,13 +144,11 @@ class Ipv6(LinkedNetwork):
             raise error
         check_address(interface, new)
 
-    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
-        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-        return derived_routes(interface, up=up)
-
-    def routes_of(self, interface: Interface, address: Address) -> Derived:
-        """Return the routes that one address of an interface brings."""
-        return routes_of(interface, address)
+    def derived_routes(
+        self, interface: Interface, some: Collection[Address], *, up: bool
+    ) -> Derived:
+        """Return the routes that some of an interface's addresses bring if it is ``up`` or not."""
+        return derived_routes(interface, some, up=up)
 
     def select_source(
         self, out: Interface, dst: int, next_hop: int | None, scope: Scope
@@ -176,12 +175,15 @@ class Ipv6(LinkedNetwork):
             sync_router_groups(self, interface)
             dad.added(self, interface, address, now)
 
-    def address_removed(self, interface: Interface, address: Address) -> None:
-        """Leave the group in which others asked for it."""
-        if not (interface.loopback or address.autojoin):
-            group, member = solicited_node(address.local), _member(address)
-            membership.set_membership(self, interface, group, member, NOBODY)
-            sync_router_groups(self, interface)
+    def addresses_removed(self, interface: Interface, gone: Collection[Address]) -> None:
+        """Leave the groups in which others asked for them."""
+        if interface.loopback:
+            return
+        for address in gone:
+            if not address.autojoin:
+                group, member = solicited_node(address.local), _member(address)
+                membership.set_membership(self, interface, group, member, NOBODY)
+        sync_router_groups(self, interface)
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
@@ -323,8 +325,7 @@ class Ipv6(LinkedNetwork):
         self._remove_addresses(interface, now)
 
     def _remove_addresses(self, interface: Interface, now: int) -> None:
-        for address in list(interface.ipv6.addresses.items):
-            remove_address(self, interface, address, now)
+        remove_addresses(self, interface, list(interface.ipv6.addresses.items), now)
 
 
 def _member(address: Address) -> str:

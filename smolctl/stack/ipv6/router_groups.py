@@ -26,6 +26,8 @@ def sync_router_groups(net: Network, interface: Interface) -> None:
         found = (anycast_of(item) for item in items if not item.autojoin)
         wanted.update(solicited_node(each) for each in found if each is not None)
     groups = interface.ipv6.groups
+    if not wanted and ROUTER not in groups.members(_ALL_ROUTERS[0]):
+        return  # it is in none of them: a router is always in this one
     have = {group for group in groups.filters if ROUTER in groups.members(group)}
     for group in sorted(have ^ wanted):
         joins = group in wanted
