@@ -329,12 +329,13 @@ class EchoJob(RecvJob):
         if self._count is not None and self._complete():
             self.finish(now)
             return
-        self.deadline = self._end_ns
         if self._untold and now >= self._tell_ns:
             self._tell(now)
-        elif self._untold:
-            again = self._tell_ns
-            self.deadline = again if self._end_ns is None else min(again, self._end_ns)
+        due = self._end_ns
+        if self._untold and (due is None or self._tell_ns < due):
+            due = self._tell_ns
+        if due != self.deadline:
+            self.deadline = due
 
     def close(self, now: int) -> None:
         """Tell what went back, and release everything."""

@@ -13,7 +13,7 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.neighbor.states import SENDABLE, State
 from smolctl.stack.transport.tcp.segment import usable_mtu
 from smolctl.stack.transport.tcp.socket import Handover, TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -22,8 +22,6 @@ from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload.tcp_run import TIMED_LEN, Buffer, Numbers, TcpHeaders
 
-SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
-"""Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 PATHS_LIMIT = 4096
 """Ways remembered; all are forgotten when there are more."""
 _HEADERS_LIMIT = 64
