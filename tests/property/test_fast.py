@@ -133,17 +133,33 @@ def compare(
     *,
     headroom: int = 0,
     reference_headroom: int = 0,
+    learns: bool = True,
 ) -> None:
-    """Play the same with and without the fast path; nothing that can be seen may differ."""
+    """Play the same with and without the fast path; nothing that can be seen may differ.
+
+    Args:
+        learns: else it is never taken on either side, and what differs is how often is decided.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for module in (fast_udp, fast_forward, link_output, loopback):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
         quick = Player(config, headroom=headroom)
         layered = Player(config, layered=True, headroom=reference_headroom)
+        if not learns:
+            learn_nothing(quick)
         for event in history:
             quick.play(event)
             layered.play(event)
             assert snapshot(quick.world) == snapshot(layered.world)
+
+
+def learn_nothing(player: Player) -> None:
+    """Let a stack learn no flow, so that every packet takes the layered path."""
+    stack = player.stack
+    stack.udp.learn_output = lambda *_: None
+    stack.udp.learn_input = lambda *_: None
+    for net in stack.networks.values():
+        net.learn_forward = lambda *_: None
 
 
 @given(configs, histories())

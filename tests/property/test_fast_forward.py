@@ -11,7 +11,7 @@ from smolctl.wire.offload import virtio
 from tests.kit.amount import examples
 from tests.kit.host import OTHER_MAC, OUR_MAC, frame_of, ip, packet_of
 from tests.kit.host6 import PEER_LINK_LOCAL, frame6_of, packet6_of
-from tests.property.events import Event, Offloaded, Receive, histories
+from tests.property.events import Event, Offloaded, Receive, Send, histories
 from tests.property.test_fast import OUTBOX_LIMITS, compare, seeds
 from tests.property.test_forward import forwarding
 from tests.property.world import Config, configs
@@ -188,6 +188,23 @@ def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int
 ) -> None:
     compare(config, history, outbox_limit, headroom=10, reference_headroom=10)
+
+
+sends = st.builds(
+    Send, st.integers(0, 2),
+    st.sampled_from(["10.0.0.2", "10.0.0.2", "10.1.0.2", "127.0.0.1", "8.8.8.8", "2001:db8::2"]),
+    st.sampled_from([7, 9]), st.sampled_from([b"ping", b"ping", bytes(1600)]), st.none(),
+    st.integers(1, 2),
+)  # fmt: skip
+both_ways = st.tuples(st.lists(sends, max_size=5), steady).map(lambda two: [*two[0], *two[1]])
+
+
+@examples(20)
+@given(routers, mixed(both_ways))
+def test_what_was_decided_is_what_would_be_decided_again(
+    config: Config, history: list[Event]
+) -> None:
+    compare(config, history, 1000, learns=False)
 
 
 @given(arriving, st.sampled_from(["plain", "verified", "partial"]), seeds)
