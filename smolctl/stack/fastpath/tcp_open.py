@@ -69,8 +69,10 @@ def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
     default_mss = 536 if net.header_len == 20 else 1220
     answering = Answering(request.dev, request.advmss, default_mss, offset)
     openers = table.openers
-    if table.inbound_generation != table.generation.number or len(openers) >= OPENERS_LIMIT:
+    if table.inbound_generation != table.generation.number:
         table.forget_inbound()
+    elif len(openers) >= OPENERS_LIMIT:
+        openers.clear()
     key = request.key = wire_key(ends)
     openers[_opener_key(key)] = Opener(
         interface, packet.header.dscp_ecn, path, how, answering, listener, table.version,
