@@ -84,8 +84,17 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     if not front or not data.startswith(front):
         return _segment_input(table, found, data, key, now)
     # Up to its length the packet is like an earlier one, with which everything was right.
-    end = _end6(data, at) if v6 else _end4(data, at)
-    if end < tcp_at + TIMED_LEN:
+    if v6:
+        end = _end6(data, at)
+    else:
+        total, _, fragment, _, protocol = _IPV4.unpack_from(data, at + 2)
+        end = at + total
+        if (
+            fragment & 0x3FFF or protocol != _PROTOCOL or end > len(data)
+            or int.from_bytes(data[at : at + 20]) % 0xFFFF
+        ):  # fmt: skip
+            return 0
+    if not TIMED_LEN <= end - tcp_at < _LARGE:
         return _segment_input(table, found, data, key, now)
     fields = TIMED.unpack_from(data, tcp_at)
     flags, payload = fields[4] & _TIMED_MASK, data[tcp_at + TIMED_LEN : end]

@@ -71,7 +71,10 @@ class Ledger:
 
     def count(self, event: str, number: int = 1) -> None:
         """Count a plain event, such as "arp.requests_sent"."""
-        self.events[event] = self.events.get(event, 0) + number
+        try:
+            self.events[event] += number
+        except KeyError:
+            self.events[event] = number
 
     def total(self, reason: Reason) -> int:
         """Return how often a reason struck, over all interfaces."""

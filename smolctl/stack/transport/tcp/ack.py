@@ -198,9 +198,9 @@ def count_delivered(socket: TcpSocket, delivered: int, last: Sent, now: int) -> 
     loss = socket.loss
     loss.delivered += delivered
     loss.delivered_ns = now
-    since = last.delivered_ns if last.delivered_ns < last.sent_ns else last.sent_ns
-    elapsed = now - since
-    if elapsed > 0 and last.delivered_ns:
+    before, since = last.delivered_ns, last.sent_ns
+    elapsed = now - (before if before < since else since)
+    if elapsed > 0 and before:
         rate = (loss.delivered - last.delivered) * 1_000_000_000 // elapsed
         if not last.app_limited or rate > loss.rate:
             loss.rate = rate

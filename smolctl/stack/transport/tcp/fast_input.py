@@ -165,7 +165,12 @@ def _all_acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, 
         loss.rack_rtt_ns = now - sent_ns
     count_delivered(socket, acked, record, now)
     if window.limited or window.cwnd < window.ssthresh:
-        grow(socket, acked, now)
+        # ``grow`` with nothing in flight.
+        if una > loss.round_end:
+            loss.round_end = snd.nxt
+            socket.controller.on_round(window, una)
+        if window.limited or window.cwnd < 2 * acked:
+            socket.controller.on_ack(window, acked, socket.rtt.latest_ns, now)
     if snd.unsent or snd.fin:
         arm(table, socket, now, restart=True)
     else:

@@ -11,7 +11,7 @@ from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.stack.transport.tcp.request import Request
-from smolctl.stack.transport.tcp.send import Buffer, Sent
+from smolctl.stack.transport.tcp.send import RECORD_OVERHEAD, Buffer, Sent
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -168,7 +168,12 @@ def send_last(table: TcpTable, socket: TcpSocket, record: Sent, size: int) -> No
     socket.window.used_ns = now
     record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
     record.app_limited = True
-    snd.push(record, size)
+    snd.records.append(record)
+    snd.unacked += size
+    if size < RECORD_OVERHEAD:
+        record.small = True
+        snd.crumbs += 1
+    snd.nxt = record.end
     loss.prr_out += record.end - seq
     if socket.ack_ns < NEVER:
         socket.pingpong = True  # the program answers: what it says acknowledges what it got

@@ -477,7 +477,7 @@ class Tcp(TcpTable):
                 socket.rcvbuf = max(socket.rcvbuf, min(wanted, self.settings["tcp.rmem_max"]))
             socket.copied, socket.copied_since_ns = 0, now
         told = max(rcv.edge - rcv.nxt, 0)
-        if socket.ack_now or 2 * told > socket.rcvbuf:
+        if socket.ack_now or 2 * told > socket.rcvbuf or 2 * told > rcv.limit:
             return  # what leaves at the end of this turn tells it, or there is nothing to tell
         opened = rcv.next_edge(socket.rcvbuf, rcv.mss) - rcv.nxt
         # RFC 9293 3.8.6.2.2; Linux tcp_cleanup_rbuf: when what may be told has doubled.
