@@ -104,7 +104,7 @@ class Stack:
         self.tcp.learn_output = partial(tcp_path.learn_output, self.tcp)
         self.tcp.learn_input = partial(fast_tcp.learn_input, self.tcp)
         self.tcp.learn_opening = partial(tcp_open.learn_opening, self.tcp)
-        self.tcp.learn_connecting = partial(tcp_open.learn_connecting, self.tcp)
+        self.tcp.recall_way = partial(tcp_open.recall_way, self.tcp)
         for net in self.networks.values():
             net.learn_forward = partial(fast_forward.learn, net)
         self.ledger.suggest = Suggestions(self.networks)

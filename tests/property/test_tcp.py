@@ -180,7 +180,7 @@ def play(
     pair.treat = treat(wire, draw, switch)
     for host in pair.hosts if not fast else ():
         host.stack.tcp.learn_output = host.stack.tcp.learn_input = nothing
-        host.stack.tcp.learn_opening = host.stack.tcp.learn_connecting = nothing
+        host.stack.tcp.learn_opening = host.stack.tcp.recall_way = nothing
     for host, values in zip(pair.hosts, knobs, strict=True):
         for key, value in values.items():
             host.set(key, value)

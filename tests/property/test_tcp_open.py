@@ -115,7 +115,7 @@ class Play:
         for host in pair.hosts if not fast else ():
             tcp = host.stack.tcp
             tcp.learn_output = tcp.learn_input = nothing
-            tcp.learn_opening = tcp.learn_connecting = nothing
+            tcp.learn_opening = tcp.recall_way = nothing
         for host in pair.hosts if world.offload else ():
             host.stack.interface("tap0").headroom = virtio.HEADER_LEN
         for host, values in zip(pair.hosts, (world.sysctls, world.own), strict=True):

@@ -7,7 +7,7 @@ with data, ends that something is known of, and queues that are full are left to
 
 from dataclasses import dataclass
 
-from smolctl.stack.fastpath.tcp_path import SENDABLE, TcpPath, find_path, flow_of
+from smolctl.stack.fastpath.tcp_path import SENDABLE, TcpPath, find_path, flow_of, known_path
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.output import default_ttl
 from smolctl.stack.ip.protocol import SendOptions
@@ -81,14 +81,19 @@ def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
     table.inbound[key] = request, interface, b""
 
 
-def learn_connecting(table: TcpTable, socket: TcpSocket) -> None:
-    """Remember who is to answer our SYN, if segments of it have come before."""
-    key = wire_key(socket.ends)
-    interface = table.heard.get(key[:-4])
-    if interface is None or table.inbound_generation != table.generation.number:
+def recall_way(table: TcpTable, socket: TcpSocket, way: Way, how: SendOptions) -> None:
+    """Let a SYN leave by the way of earlier connections, and its answer come as their segments."""
+    ends = socket.ends
+    path = known_path(table, way, ends.local, ends.peer, how)
+    if path is None:
         return
-    socket.key = key
-    table.inbound[key] = socket, interface, b""
+    socket.flow = flow_of(table, path, (ends.port, ends.peer_port), how)
+    socket.generation = path.generation
+    key = wire_key(ends)
+    interface = table.heard.get(key[:-4])
+    if interface is not None and table.inbound_generation == table.generation.number:
+        socket.key = key
+        table.inbound[key] = socket, interface, b""
 
 
 def _opener_key(key: bytes) -> bytes:

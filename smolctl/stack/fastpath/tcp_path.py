@@ -159,6 +159,19 @@ class TcpFlow:
             path.confirm(now)
 
 
+def known_path(
+    table: TcpTable, way: Way, local: int, peer: int, how: SendOptions
+) -> TcpPath | None:
+    """Return the way between two addresses, if it is remembered; see ``find_path``."""
+    if table.paths_generation != table.generation.number or table.recorder.journal.everything:
+        return None
+    key = (way.interface, way.next_hop, id(way.route), local, peer, how.ttl)
+    path: TcpPath | None = table.paths.get(key)
+    if path is None or path.cache.lookup(path.entry.ip) is not path.entry:
+        return None
+    return path if how.pmtudisc.df(locked=way.locked) else None
+
+
 def find_path(table: TcpTable, way: Way, local: int, peer: int, how: SendOptions) -> TcpPath | None:
     """Return the way between two addresses, if it is one that can be remembered.
 
@@ -172,10 +185,10 @@ def find_path(table: TcpTable, way: Way, local: int, peer: int, how: SendOptions
     out = way.interface
     if table.recorder.journal.everything or not how.pmtudisc.df(locked=way.locked):
         return None  # who follows packets sees each; shared headers have DF
-    key = (out, way.next_hop, id(way.route), local, peer, how.ttl)
-    known: TcpPath | None = paths.get(key)
-    if known is not None and known.cache.lookup(known.entry.ip) is known.entry:
+    known = known_path(table, way, local, peer, how)
+    if known is not None:
         return known
+    key = (out, way.next_hop, id(way.route), local, peer, how.ttl)
     if (
         how.ttl is None
         or way.type is not WayType.UNICAST

@@ -27,7 +27,7 @@ from smolctl.wire.address import packed
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
 LearnOpening = Callable[[Request, Packet], None]
-LearnConnecting = Callable[[TcpSocket], None]
+RecallWay = Callable[[TcpSocket, Way, SendOptions], None]
 Connection = TcpSocket | Request | TimeWait | Probe
 Known = tuple[TcpSocket | Request, Interface, bytes]
 """A connection that the fast path knows for what comes in, by which interface, and how its frames
@@ -64,8 +64,8 @@ class TcpTable(PortTable[TcpSocket]):
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
         take_error_of: takes an ICMP error about what a socket sent.
-        learn_output, learn_input, learn_opening, learn_connecting: remember ways, connections, and
-            who opened one or is to answer, for the fast path.
+        learn_output, learn_input, learn_opening: remember ways, connections, and who opened one,
+            for the fast path. recall_way: lets a connection begin by a way of earlier ones.
         inbound: for the fast path, the connection of a frame by its addresses and ports, and by
             which interface it comes; valid for one generation of the stack.
         known: somebody is known for what comes in.
@@ -99,7 +99,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.learn_opening: LearnOpening = _learn_nothing
-        self.learn_connecting: LearnConnecting = _learn_nothing
+        self.recall_way: RecallWay = _learn_nothing
         self.inbound: dict[bytes, Known] = {}
         self.openers: dict[bytes, Any] = {}
         self.heard: dict[bytes, Interface] = {}

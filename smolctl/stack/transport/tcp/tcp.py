@@ -31,7 +31,7 @@ from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.network import Network, Networks
+from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.output import default_ttl
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.route_output import unavailable
@@ -315,18 +315,12 @@ class Tcp(TcpTable):
         snd = socket.snd
         snd.push(Sent(snd.iss, snd.iss + 1, (), flags, now))
         if not way.interface.loopback:
-            self._know_way(socket, net, way)
+            ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
+            tos, pmtudisc = socket.tos & ~3, socket.pmtudisc
+            how = SendOptions(ends.local, socket.dev, ttl, tos, pmtudisc=pmtudisc)
+            self.recall_way(socket, way, how)
         transmit(self, socket, snd.iss, flags, (), now)
         set_timer(self, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
-
-    def _know_way(self, socket: TcpSocket, net: Network, way: Way) -> None:
-        """Have SYN leave by the way of earlier connections, if there is one."""
-        ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
-        local, dev, tos = socket.ends.local, socket.dev, socket.tos & ~3
-        self.learn_output(socket, way, SendOptions(local, dev, ttl, tos, pmtudisc=socket.pmtudisc))
-        if socket.flow is not None:
-            socket.generation = socket.flow.generation
-            self.learn_connecting(socket)
 
     # --- data -------------------------------------------------------------------------------------
 
