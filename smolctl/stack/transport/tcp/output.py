@@ -91,7 +91,10 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
         if size < socket.mss:
             snd.small_end = snd.nxt + size
         send_last(table, socket, Sent(snd.nxt, snd.nxt + size, buffers, PSH, now), size)
-    arm(table, socket, now)
+    if len(snd.records) == 1 and socket.timer is _NO_TIMER and not socket.retries:
+        _arm_alone(table, socket, now)
+    else:
+        arm(table, socket, now)
     return True
 
 
@@ -349,6 +352,22 @@ def arm(table: TcpTable, socket: TcpSocket, now: int, *, restart: bool = False) 
             _set(table, socket, _PERSIST, now + wait)
     elif timer is not _NO_TIMER:
         socket.timer, socket.timer_ns = _NO_TIMER, NEVER
+
+
+def _arm_alone(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Do what ``arm`` does for all that is in flight: one segment, which has just left."""
+    rtt, loss = socket.rtt, socket.loss
+    kind, at_ns = _RETRANSMIT, now + rtt.rto_ns
+    if (
+        socket.sack and loss.tlp_end is None and table.defaults.tlp
+        and (loss.phase is _OPEN or loss.phase is Phase.CWR)
+    ):  # fmt: skip
+        probe_ns = now + (2 * rtt.srtt_ns or _SECOND_NS) + _DELACK_MAX_NS
+        if probe_ns < at_ns:
+            kind, at_ns = _PROBE, probe_ns
+    socket.timer, socket.timer_ns = kind, at_ns
+    if at_ns < socket.heap_ns:
+        table.timers.set(socket)
 
 
 def _set(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
