@@ -7,11 +7,12 @@ with data, ends that something is known of, and queues that are full are left to
 
 from dataclasses import dataclass
 
-from smolctl.stack.fastpath.tcp_path import SENDABLE, TcpPath, find_path, flow_of, known_path
+from smolctl.stack.fastpath.tcp_path import TcpPath, find_path, flow_of, known_path
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.output import default_ttl
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Way
+from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.fast_open import answer_syn, calm_syn
 from smolctl.stack.transport.tcp.request import Answering, Request

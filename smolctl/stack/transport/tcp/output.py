@@ -359,12 +359,10 @@ def _arm_alone(table: TcpTable, socket: TcpSocket, now: int) -> None:
     rtt, loss = socket.rtt, socket.loss
     kind, at_ns = _RETRANSMIT, now + rtt.rto_ns
     if (
-        socket.sack and loss.tlp_end is None and table.defaults.tlp
+        socket.sack and loss.tlp_end is None and rtt.sampled and table.defaults.tlp
         and (loss.phase is _OPEN or loss.phase is Phase.CWR)
     ):  # fmt: skip
-        probe_ns = now + (2 * rtt.srtt_ns or _SECOND_NS) + _DELACK_MAX_NS
-        if probe_ns < at_ns:
-            kind, at_ns = _PROBE, probe_ns
+        kind, at_ns = _PROBE, min(now + 2 * rtt.srtt_ns + _DELACK_MAX_NS, at_ns)
     socket.timer, socket.timer_ns = kind, at_ns
     if at_ns < socket.heap_ns:
         table.timers.set(socket)
