@@ -145,8 +145,10 @@ def test_rfc9406_4_2_slow_start_goes_on_when_the_round_trips_are_short_again() -
 def test_rfc9406_4_2_the_conservative_rounds_end_with_the_threshold() -> None:
     cubic, window = Cubic(), Window()
     window.mss, window.cwnd = MSS, 1000 * MSS
+    cubic.on_ack(window, MSS, 50 * MILLISECOND_NS, SECOND_NS)  # makes what ends slow start
     assert cubic._hystart is not None
     delayed(cubic._hystart)
+    window.cwnd = 1000 * MSS
     for _ in range(5):
         assert window.ssthresh == INFINITE
         cubic.on_round(window, 0)
