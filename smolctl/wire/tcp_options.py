@@ -17,7 +17,7 @@ _BLOCKS = {2 + 8 * number: Struct(f"!{2 * number}I") for number in range(1, 5)}
 """By the length of a SACK option, what it holds."""
 _SYN = Struct("!HHHHIIHBB")
 _SYN_WORDS = 0x0204, 0x0402, 0x080A, 0x0103, 3
-"""What is the same in the options of nearly every SYN, which are those of Linux."""
+"""The words of the options of a SYN that are the same in nearly all, as those of Linux."""
 ALIGNED_TIMES = b"\1\1\x08\x0a"
 """NOP, NOP and a timestamp: all that most segments have (RFC 7323 appendix A)."""
 
