@@ -1,9 +1,10 @@
 """The fast path: TCP segments of a connection that the layered path has handled before.
 
-Out, the way of a connection is known: up to 64 KB leave in one piece, which the device cuts, or we
-do. In, a frame or super-packet that continues a stream is taken as one segment. Everything unusual
-is left to the layered path: options of IP, other flags than ACK and PSH, gaps, old timestamps, a
-neighbor that is not sure, a packet that is followed. ``Generation`` says how long a flow is true.
+A frame or super-packet that continues a stream is taken as one segment; FIN may come with it. A
+host that has opened a connection to a port opens others (``tcp_open.py``). Everything unusual is
+left to the layered path: options of IP, other flags, gaps, old timestamps, a neighbor that is not
+sure, a packet that is followed. ``Generation`` says how long what is known is true. The ways out
+are in ``tcp_path.py``.
 """
 
 from struct import Struct
