@@ -133,6 +133,14 @@ class Network(LinkObserver, ABC):
             rest: the message's second word: an MTU, a pointer, a gateway.
         """
 
+    def labelled(self, how: SendOptions, way: Way, protocol: int, ports: bytes) -> SendOptions:
+        """Return a sender's wishes with what all packets of its flow have alike: in IPv4 nothing.
+
+        Args:
+            ports: source's and destination's, as in a packet.
+        """
+        return how
+
     # --- addresses --------------------------------------------------------------------------------
 
     @abstractmethod

@@ -15,7 +15,8 @@ from smolctl.stack.ip.groups import ANYBODY, NOBODY
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
 from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6 import dad, mld, proxy_nd, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
 from smolctl.stack.ipv6.addresses import (
@@ -27,6 +28,7 @@ from smolctl.stack.ipv6.addresses import (
 )
 from smolctl.stack.ipv6.dad_input import wants_own_frame
 from smolctl.stack.ipv6.derived_routes import derived_routes
+from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.ipv6.fragment import RULES
 from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
@@ -47,6 +49,7 @@ from smolctl.wire.address import (
     ALL_NODES_OF_INTERFACE,
     IPV6,
     LOOPBACK6,
+    UNSPECIFIED6,
     format_address,
     interface_id,
     is_link_local,
@@ -114,6 +117,11 @@ class Ipv6(LinkedNetwork):
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv6 knows of an interface."""
         return interface.ipv6
+
+    def labelled(self, how: SendOptions, way: Way, protocol: int, ports: bytes) -> SendOptions:
+        """Return a sender's wishes with the label of its flow (RFC 6437 3)."""
+        src = UNSPECIFIED6 if way.src is None else way.src
+        return how._replace(flow_label=flow_label(self, how, src, way.dst, protocol, ports))
 
     def answer_error(self, packet: Packet, kind: ErrorKind, rest: int = 0) -> None:
         """Answer a packet with an ICMPv6 error, unless that is forbidden."""

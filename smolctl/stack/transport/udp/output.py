@@ -103,6 +103,7 @@ def _decide(
         table, net, socket, item, way, now
     ):
         return None
+    how = net.labelled(how, way, _UDP, sport.to_bytes(2) + dport.to_bytes(2))
     plain = not (tos or socket.options or item.dev or socket.flow_label is not None)
     room = min(way.mtu, net.max_packet_len) - net.header_len - len(options.raw) - udp.HEADER_LEN
     return Outbound(net, key, way, how, source, ttl, flow, room, plain)
