@@ -34,7 +34,7 @@ _SCOPES = ("global", "site", "link", "host")
 FAMILIES = {family.name: family for family in (IPV4, IPV6)}
 EVERYWHERE = ("default", "any", "all")
 """Words for the prefix of all addresses of a family."""
-_HEX = re.compile("0[xX][0-9a-fA-F]{1,2}")
+_HEX = "0[xX][0-9a-fA-F]{1,2}"
 
 
 class Args:
@@ -127,7 +127,7 @@ class Args:
         if text is None:
             return None
         value = _whole(text)
-        if _HEX.fullmatch(text):
+        if re.fullmatch(_HEX, text):
             value = int(text, 16)
         if value is None or not 0 <= value <= 255:
             raise InvalidArgument(

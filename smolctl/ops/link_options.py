@@ -17,8 +17,8 @@ from smolctl.wire.address import (
 
 Options = dict[str, Any]
 
-_SPEED = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_CABLE = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_SPEED = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+_CABLE = r"[A-Za-z0-9._-]{1,32}"
 
 
 class LinkKind(NamedTuple):
@@ -147,7 +147,7 @@ def _pcap(args: Args) -> Options:
 
 
 def _speed(text: str) -> float:
-    value = float(text) if _SPEED.fullmatch(text) else 0.0
+    value = float(text) if re.fullmatch(_SPEED, text) else 0.0
     if not 0.001 <= value <= 1e6:
         raise InvalidArgument(
             f'speed "{text}" is neither "fast" nor a number from 0.001 to 1000000',
@@ -163,7 +163,7 @@ def _cable(args: Args) -> Options:
             "type cable needs the cable's name",
             hint=f"smolctl link add {args.required('name')} type {KINDS['cable'].example}",
         )
-    if not _CABLE.fullmatch(cable) or cable in (".", ".."):
+    if not re.fullmatch(_CABLE, cable) or cable in (".", ".."):
         raise InvalidArgument(
             f'"{cable}" is not a cable\'s name: 1 to 32 letters, digits, ".", "_" and "-"'
         )

@@ -26,7 +26,7 @@ _RATES: Mapping[str, int] = {
     **{f"{prefix}bit": factor for prefix, factor in _PREFIXES.items()},
     **{f"{prefix}bps": 8 * factor for prefix, factor in _PREFIXES.items()},
 }
-_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)([a-z%]*)", re.ASCII)
+_NUMBER = r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([a-z%]*)"
 _DELAY_MAX_NS = 3600 * 10**9
 _RATE_MAX = 10**13
 
@@ -106,7 +106,7 @@ def _rate(args: Args) -> int:
 
 def _split(args: Args, name: str) -> "tuple[Decimal | None, str, str]":
     text = args.required(name)
-    found = _NUMBER.fullmatch(text.lower())
+    found = re.fullmatch(_NUMBER, text.lower())
     return (_decimal(found[1]), found[2], text) if found else (None, "", text)
 
 

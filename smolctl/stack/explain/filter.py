@@ -43,7 +43,7 @@ MAX_LENGTH = 4096
 _MAX_DEPTH = 50
 _SHOWN_MAX = 40
 
-_TOKEN = re.compile(r"\(|\)|!|&&|\|\||(?:(?!&&|\|\|)[^\s()!])+")
+_TOKEN = r"\(|\)|!|&&|\|\||(?:(?!&&|\|\|)[^\s()!])+"
 _SPELLINGS = {"&&": "and", "||": "or", "!": "not", "inbound": "in", "outbound": "out"}
 _WAYS = ("src", "dst")
 _ENDS = {"src": slice(0, 1), "dst": slice(1, 2), "": slice(0, 2)}
@@ -52,7 +52,7 @@ _PORTS = {"sport": "src", "dport": "dst"}
 _DIRECTIONS = ("in", "out", "local")
 _NAMED = {"dev": "an interface's name", "reason": 'a reason\'s name or "any"'}
 _OF_IPV4, _OF_IPV6 = ("ip", "arp", "rarp", "icmp", "igmp"), ("ip6", "icmp6")
-_IS_IPV6 = re.compile(r"[0-9a-fA-F]{0,4}:")
+_IS_IPV6 = r"[0-9a-fA-F]{0,4}:"
 _NO_VALUE = ("", "(", ")", "and", "or", "not")
 _NUMBERS = {"icmp": 1, "icmp6": 58, "igmp": 2, "tcp": Protocol.TCP, "udp": Protocol.UDP}
 
@@ -117,7 +117,7 @@ def _joined(first: Test, others: Sequence[tuple[bool, Test]]) -> Test:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = [_SPELLINGS.get(token, token) for token in _TOKEN.findall(text)]
+        self._tokens = [_SPELLINGS.get(token, token) for token in re.findall(_TOKEN, text)]
         self._at = 0
         self._depth = 0
         self._inherited = _Qualifiers()
@@ -305,7 +305,7 @@ class _Parser:
     def _is_value(self) -> bool:
         """Return whether the next word can only be a value."""
         word = self._next()
-        return word[:1].isdigit() or _IS_IPV6.match(word) is not None
+        return word[:1].isdigit() or re.match(_IS_IPV6, word) is not None
 
     def _shown(self) -> str:
         return _quoted(self._next())

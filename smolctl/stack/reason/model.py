@@ -380,7 +380,7 @@ class _Texts(Formatter):
 
 
 _TEXTS = _Texts()
-_OF_EITHER = re.compile(r"\bsmolctl (?=(route|rule) )")
+_OF_EITHER = r"\bsmolctl (?=(route|rule) )"
 """Commands that are about IPv4 unless one says otherwise, or names an address."""
 
 
@@ -395,4 +395,4 @@ def _command(template: str, detail: Mapping[str, object]) -> str:
     """Return a fix or advice, whose commands speak of the packet's family."""
     text = _fill(template, detail)
     ipv6 = isinstance(detail, Detail) and detail.ipv6
-    return _OF_EITHER.sub("smolctl -6 ", text) if ipv6 else text
+    return re.sub(_OF_EITHER, "smolctl -6 ", text) if ipv6 else text

@@ -7,11 +7,11 @@ from smolctl.errors import InvalidArgument
 from smolctl.stack.sysctl.link_rule import DEFAULT
 from smolctl.stack.sysctl.model import Sysctl
 
-_OF_LINK = re.compile(r"(?:net\.ipv([46])\.)?(conf|neigh)\.(.+)\.(\w+)")
-_OF_STACK = re.compile(r"(?:net\.(?:ipv([46])|core)\.)?(?:route\.|icmp\.)?(\w+)")
+_OF_LINK = r"(?:net\.ipv([46])\.)?(conf|neigh)\.(.+)\.(\w+)"
+_OF_STACK = r"(?:net\.(?:ipv([46])|core)\.)?(?:route\.|icmp\.)?(\w+)"
 _SWAPPED = str.maketrans("/.", "./")
-_SAID = re.compile(r"\bLinux (?:route/)?([a-z]\w+)$")
-_SAID6 = re.compile(r"\bLinux (?:ipv6 )?(?:icmp )?([a-z]\w+)$")
+_SAID = r"\bLinux (?:route/)?([a-z]\w+)$"
+_SAID6 = r"\bLinux (?:ipv6 )?(?:icmp )?([a-z]\w+)$"
 """Pattern of Linux's name in the source of a sysctl."""
 _MORE = {"forwarding": "ip.forward"}
 _OTHER_UNITS = frozenset(
@@ -34,12 +34,12 @@ def found(key: str, sysctls: Mapping[str, Sysctl]) -> tuple[str, Sysctl] | None:
     slash, dot = key.find("/"), key.find(".")
     dotted = key.translate(_SWAPPED) if slash >= 0 and (dot < 0 or slash < dot) else key
     scope, kind = "", ""
-    match = _OF_LINK.fullmatch(dotted)
+    match = re.fullmatch(_OF_LINK, dotted)
     if match is not None:
         family, kind, scope, name = match.groups()
         scope = scope.replace("/", ".")
     else:
-        match = _OF_STACK.fullmatch(dotted)
+        match = re.fullmatch(_OF_STACK, dotted)
         if match is None:
             return None
         family, name = match.groups()
@@ -72,9 +72,7 @@ def _ours(name: str, sysctls: Mapping[str, Sysctl], family: str | None, kind: st
     return _named(name, sysctls, _SAID6, of6=True)
 
 
-def _named(
-    name: str, sysctls: Mapping[str, Sysctl], pattern: re.Pattern[str], *, of6: bool
-) -> list[str]:
+def _named(name: str, sysctls: Mapping[str, Sysctl], pattern: str, *, of6: bool) -> list[str]:
     mine = (each for each in sysctls.values() if each.of_ipv6 is of6)
-    said = {each.key: pattern.search(each.source) for each in mine}
+    said = {each.key: re.search(pattern, each.source) for each in mine}
     return [key for key, match in said.items() if match is not None and match[1] == name]
