@@ -80,6 +80,7 @@ class Process:
 
     def status(self, now: int) -> dict[str, Any]:
         """Return the row of ``stack status``."""
+        tcp_sockets = list(self._stack.tcp.sockets())
         row: dict[str, Any] = {
             "name": self._paths.name,
             "pid": os.getpid(),
@@ -90,7 +91,7 @@ class Process:
             "log": self._paths.log,
             "profile": self._stack.settings.profile,
             "links": len(self._stack.interfaces),
-            "sockets": len(self._stack.udp) + len(self._stack.ping),
+            "sockets": len(self._stack.udp) + len(self._stack.ping) + len(tcp_sockets),
             "clients": self._server.clients,
         }
         resident = _resident_kib()

@@ -244,6 +244,10 @@ def test_status_counts_what_is_there(home: Home) -> None:
     other = home.connect("lab")
     (row,) = other.call("stack.status")
     assert (row["links"], row["sockets"], row["clients"]) == (2, 1, 2)
+    listening = home.connect("lab").stream("tcp.echo", port=7)
+    next(listening)
+    (row,) = other.call("stack.status")
+    assert row["sockets"] == 2
     assert row["profile"] == "linux"
     assert row["started"].endswith("Z")
     assert row["rss_kib"] > 1000

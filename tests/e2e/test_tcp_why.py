@@ -234,7 +234,7 @@ def test_the_kernel_remembers_a_connection_that_we_have_forgotten(linker: Linker
     listener = link.kernel_listens()
     ours = link.connects(7)
     link.accepted_by(listener)
-    link.tcp.unregister(ours.ends, ours, reuse=False)
+    link.tcp.unregister(ours.ends, ours)
     link.tcp.inbound.clear()
     again = link.opens()
     link.tcp.bind(again, None, ours.port)

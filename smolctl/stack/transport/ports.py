@@ -101,6 +101,15 @@ class PortTable(Generic[S]):
         self._count -= 1
         self.tell(ChangeType.DELETED, socket)
 
+    def move(self, socket: S, local: int) -> None:
+        """Take note that a socket that was added has this local address from now on."""
+        key = (socket.local, socket.port)
+        self._bound[key].remove(socket)
+        if not self._bound[key]:
+            del self._bound[key]
+        socket.local = local
+        self._bound.setdefault((local, socket.port), []).append(socket)
+
     def tell(self, action: ChangeType, socket: S) -> None:
         """Tell a change to whoever listens."""
         if self.on_change is not None:

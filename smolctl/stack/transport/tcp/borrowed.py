@@ -45,7 +45,7 @@ class Borrowed(dict[Ends, Connection]):
         if isinstance(result, Request):
             self[ends] = result
         else:
-            self._clone.register(ends, result, reuse=result.reuse)
+            self._clone.register(ends, result)
         return result
 
     def _copied(self, lent: Connection) -> Connection:

@@ -41,7 +41,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
     if socket.key:
         table.inbound.pop(socket.key, None)
     if socket.ends is not NO_ENDS and table.connections.get(socket.ends) is socket:
-        table.unregister(socket.ends, socket, reuse=socket.reuse)
+        table.unregister(socket.ends, socket)
     if socket.bound:
         release_port(table, socket)
     if socket.closed:
@@ -89,7 +89,7 @@ def time_wait(table: TcpTable, socket: TcpSocket, now: int) -> None:
     table.tell(ChangeType.CHANGED, socket)
     forget(table, socket)
     if len(table.waiting) < table.settings["tcp.max_tw_buckets"]:
-        table.register(rest.ends, rest, reuse=rest.reuse)
+        table.register(rest.ends, rest)
         table.waiting.add(rest, now + table.settings.ns("tcp.time_wait_ms"))
     else:
         table.recorder.count("tcp.time_wait_overflows")
@@ -153,4 +153,4 @@ def drop_request(table: TcpTable, request: Request) -> None:
 def drop_time_wait(table: TcpTable, rest: TimeWait) -> None:
     """Forget what was left of a connection."""
     table.waiting.remove(rest)
-    table.unregister(rest.ends, rest, reuse=rest.reuse)
+    table.unregister(rest.ends, rest)

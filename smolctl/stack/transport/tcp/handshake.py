@@ -387,7 +387,7 @@ def accept(table: TcpTable, request: Request, ttl: int, now: int) -> TcpSocket:
     child = _child(table, request, now)
     listener, backlog = request.listener, request.listener.backlog
     table.answered_ttl(child.ends.peer, ttl)
-    table.register(child.ends, child, reuse=child.reuse)
+    table.register(child.ends, child)
     if table.events.heard:
         table.tell(ChangeType.NEW, child)
     if backlog is not None:

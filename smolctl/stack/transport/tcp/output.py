@@ -51,8 +51,23 @@ def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False)
         if socket.snd.unsent or (socket.snd.fin and not socket.snd.fin_sent):
             _send_new(table, socket, now, force=force)
         arm(table, socket, now)
+    elif socket.state is State.SYN_SENT and not socket.snd.records[0].times:
+        send_syn(table, socket, now)
     if socket.ack_now:
         send_ack(table, socket, now)
+
+
+def send_syn(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Send our first SYN, or wait until the interface has room for it.
+
+    In a burst of these, one that the link's queue refused would be tried again after a second only.
+    """
+    record = socket.snd.records[0]
+    record.times, record.sent_ns = 0, now
+    if not crowded(table, socket):
+        record.times, socket.retry_since_ns = 1, now
+        transmit(table, socket, record.seq, record.flags, (), now)
+    set_timer(table, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
 
 
 def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> bool:

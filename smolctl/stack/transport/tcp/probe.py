@@ -62,16 +62,17 @@ class Probe:
         ends: both ends. iss: of the SYN.
         began_ns: when the SYN left first; times: how often it did.
         dev: interface that it insists on, None for any.
-        reuse: another socket may be bound to its port if it shares that.
+        reuse: another socket may be bound to its port if it shares that; strict: see ``TcpSocket``.
     """
 
-    __slots__ = ("began_ns", "client", "dev", "ends", "iss", "number", "pmtudisc", "reuse", "times")
+    __slots__ = ("began_ns", "client", "dev", "ends", "iss", "number", "pmtudisc", "reuse",
+                 "strict", "times")  # fmt: skip
 
     def __init__(self, client: SynClient, number: int, ends: Ends, iss: int) -> None:
         self.client, self.number, self.ends, self.iss = client, number, ends, iss
         self.began_ns = self.times = 0
         self.dev: str | None = None
-        self.pmtudisc, self.reuse = Pmtudisc.DONT, True
+        self.pmtudisc, self.reuse, self.strict = Pmtudisc.DONT, True, False
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for the SYN (``packet.Sender``)."""

@@ -96,7 +96,7 @@ def _begin(table: TcpTable, client: SynClient, what: tuple[int, int], way: Way, 
         own = table.ephemeral(local, client.dst, port)
     ends = Ends(local, own, client.dst, port)
     probe = Probe(client, number, ends, table.secrets.initial(ends, now))
-    table.register(ends, probe, reuse=probe.reuse)
+    table.register(ends, probe)
     return probe
 
 
@@ -146,7 +146,7 @@ def forget_probe(table: TcpTable, client: SynClient, number: int) -> None:
     """Take no answer to a probe any more, and give its port back; what still comes gets RST."""
     probe = client.probes.pop(number, None)
     if probe is not None:
-        table.unregister(probe.ends, probe, reuse=probe.reuse)
+        table.unregister(probe.ends, probe)
 
 
 def close_client(table: TcpTable, client: SynClient) -> None:

@@ -28,7 +28,8 @@ class Sent:
         buffers: the payload.
         flags: SYN, FIN and PSH, as they were sent.
         sent_ns: when it was sent last.
-        times: how often it was sent. small: it counts more than its payload.
+        times: how often it was sent, 0 for a SYN that waits for room.
+        small: it counts more than its payload.
         sacked: the peer has it, out of order (RFC 2018).
         lost: it is believed to be lost.
         again: its retransmission is in flight.

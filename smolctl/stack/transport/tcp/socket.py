@@ -164,6 +164,7 @@ class TcpSocket(SocketBase):
         oob_inline: urgent data is part of the stream (SO_OOBINLINE).
         control: name of its congestion control (TCP_CONGESTION), "" for the stack's.
         bound: its port is in the table of ports.
+        strict: as a connection, it was counted as one that does not share its port.
         on_error: takes an ICMP error about what it sent.
         state: see ``State``.
         ends: both ends of a connection.
@@ -221,6 +222,7 @@ class TcpSocket(SocketBase):
     oob_inline: bool = False
     control: str = ""
     bound: bool = False
+    strict: bool = False
     on_error: "OnError | None" = None
     state: State = State.CLOSED
     ends: Ends = NO_ENDS

@@ -170,7 +170,7 @@ class TcpTable(PortTable[TcpSocket]):
                     " or share it (SO_REUSEADDR)",
                 )  # fmt: skip
 
-    def register(self, ends: Ends, connection: Connection, *, reuse: bool) -> None:
+    def register(self, ends: Ends, connection: TcpSocket | TimeWait | Probe) -> None:
         """Put in a connection; of two with the same ends, the new one counts."""
         self.connections[ends] = connection
         at_port = self._users.get(ends.port)
@@ -179,17 +179,21 @@ class TcpTable(PortTable[TcpSocket]):
         counts = at_port.get(ends.local)
         if counts is None:
             counts = at_port[ends.local] = [0, 0]
+        strict = connection.strict = not connection.reuse
         counts[0] += 1
-        counts[1] += not reuse
+        counts[1] += strict
 
-    def unregister(self, ends: Ends, connection: Connection, *, reuse: bool) -> None:
-        """Take out a connection that was put in."""
+    def unregister(self, ends: Ends, connection: TcpSocket | TimeWait | Probe) -> None:
+        """Take out a connection that was put in.
+
+        It is taken off as it was counted: its program may have changed SO_REUSEADDR meanwhile.
+        """
         if self.connections.get(ends) is connection:
             del self.connections[ends]
         locals_ = self._users[ends.port]
         counts = locals_[ends.local]
         counts[0] -= 1
-        counts[1] -= not reuse
+        counts[1] -= connection.strict
         if not counts[0]:
             del locals_[ends.local]
             if not locals_:

@@ -66,11 +66,12 @@ from smolctl.stack.transport.tcp.output import (
     output,
     send_at_once,
     send_fin_at_once,
+    send_syn,
     set_timer,
     whole_pieces,
 )
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.segment import find_way, send_ack, transmit, usable_mtu
+from smolctl.stack.transport.tcp.segment import find_way, send_ack, usable_mtu
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
@@ -260,11 +261,13 @@ class Tcp(TcpTable):
             raise AddressInUse(
                 f"port {number} has a connection to that peer already", hint="smolctl socket show"
             )
+        if socket.bound:
+            self.move(socket, local)
         socket.local = socket.source = local
         socket.dev = zone or socket.dev
         socket.port, socket.peer, socket.peer_port, socket.ends = number, peer, port, ends
         socket.opened, socket.syn_acks = opened, 0
-        self.register(ends, socket, reuse=socket.reuse)
+        self.register(ends, socket)
         self._start(socket, way, now)
 
     def _way_to(self, socket: TcpSocket, peer: int, port: int, zone: str | None) -> Way:
@@ -319,8 +322,7 @@ class Tcp(TcpTable):
             tos, pmtudisc = socket.tos & ~3, socket.pmtudisc
             how = SendOptions(ends.local, socket.dev, ttl, tos, pmtudisc=pmtudisc)
             self.recall_way(socket, way, how)
-        transmit(self, socket, snd.iss, flags, (), now)
-        set_timer(self, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
+        send_syn(self, socket, now)
 
     # --- data -------------------------------------------------------------------------------------
 

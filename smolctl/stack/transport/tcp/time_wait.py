@@ -19,13 +19,13 @@ class TimeWait:
         edge: the end of what was allowed.
         timestamps: whether its segments have them. ts_recent, ts_recent_ns, ts_offset: see
             ``TcpSocket``.
-        reuse: whether its port may be bound.
+        reuse: whether its port may be bound; strict: it was counted as one whose port may not.
         until_ns: when it is forgotten.
     """
 
     __slots__ = (
-        "dev", "edge", "ends", "invalid_ns", "rcv_nxt", "reuse", "snd_nxt", "timestamps", "tos",
-        "ts_offset", "ts_recent", "ts_recent_ns", "until_ns", "window",
+        "dev", "edge", "ends", "invalid_ns", "rcv_nxt", "reuse", "snd_nxt", "strict", "timestamps",
+        "tos", "ts_offset", "ts_recent", "ts_recent_ns", "until_ns", "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, snd_nxt: int, rcv_nxt: int, edge: int) -> None:
@@ -33,7 +33,7 @@ class TimeWait:
         self.dev: str | None = None
         self.window = self.ts_offset = self.ts_recent_ns = self.until_ns = self.tos = 0
         self.ts_recent: int | None = None
-        self.timestamps = self.reuse = False
+        self.timestamps = self.reuse = self.strict = False
         self.invalid_ns = -NEVER
 
 

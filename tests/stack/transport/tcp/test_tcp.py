@@ -17,8 +17,9 @@ from smolctl.errors import (
 from smolctl.stack.transport.tcp.states import State
 from smolctl.wire.address import IPV4, IPV6, Family
 from tests.kit.clock import SECOND_NS
-from tests.kit.host import Host, ip
+from tests.kit.host import PEER, Host, ip
 from tests.kit.tcp import SERVER, SERVER6, Pair, loop
+from tests.stack.reason.provokers import fresh
 
 LO = ip("127.0.0.1")
 Listening = tuple[Family, bool, int | None, str | None]
@@ -329,6 +330,72 @@ def test_two_sockets_listen_at_a_port_unless_they_have_an_address_in_common(
             tcp.listen(made[1])
         for socket in made:
             tcp.close(socket, host.now)
+
+
+def test_a_socket_that_shares_its_port_while_it_is_connected() -> None:
+    """SO_REUSEADDR may change: what is counted is taken off as it was counted."""
+    pair = Pair()
+    tcp = pair.client.stack.tcp
+    for before, after in ((False, True), (True, False)):
+        client = tcp.open("client")
+        client.reuse = before
+        tcp.bind(client, None, 4000)
+        pair.listen(8 + before)
+        tcp.connect(client, ip(SERVER), 8 + before, pair.now)
+        pair.run(SECOND_NS)
+        client.reuse = after
+        tcp.abort(client, pair.now)
+        assert not tcp._users
+        other = tcp.open()
+        tcp.bind(other, None, 4000)
+        tcp.close(other, pair.now)
+
+
+def test_a_socket_that_is_bound_to_every_address_and_connects() -> None:
+    """It has an address of its own then, by which it is found, and taken out, in the table."""
+    pair = Pair()
+    pair.listen()
+    tcp = pair.client.stack.tcp
+    client = tcp.open("client")
+    tcp.bind(client, None, 4000)
+    tcp.connect(client, ip(SERVER), 7, pair.now)
+    pair.run(SECOND_NS)
+    assert client.connected
+    tcp.abort(client, pair.now)
+    assert not len(tcp)
+    assert not tcp.connections
+
+
+def test_a_burst_of_syns_waits_for_room_in_the_queue_of_the_link() -> None:
+    """Linux tries again soon what its own queue refused; a SYN that it dropped waits for 1 s."""
+    host = fresh()
+    tcp, number = host.stack.tcp, 1500
+    sockets = [tcp.open() for _ in range(number)]
+    for socket in sockets:
+        tcp.connect(socket, ip(PEER), 80, host.now)
+    host.poll()
+    frames = host.take()
+    assert len(frames) < number
+    host.poll()
+    while taken := host.take():
+        frames += taken
+        host.poll()
+    assert len(frames) == number
+    assert "tx-queue-full" not in host.reasons()
+    assert {socket.snd.records[0].times for socket in sockets} == {1}
+    host.wait(SECOND_NS // 2)
+    assert not host.take()
+
+
+def test_a_syn_that_waits_is_sent_at_the_timeout_in_any_case() -> None:
+    host = fresh()
+    tcp = host.stack.tcp
+    sockets = [tcp.open() for _ in range(600)]
+    for socket in sockets:
+        tcp.connect(socket, ip(PEER), 80, host.now)
+    assert {socket.snd.records[0].times for socket in sockets} == {0, 1}
+    host.wait(SECOND_NS)  # the device takes nothing
+    assert {socket.snd.records[0].times for socket in sockets} == {1, 2}
 
 
 def test_connecting_twice() -> None:
