@@ -456,17 +456,18 @@ eth0 is gone, too.
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the
 direction, a summary (addresses, length, sequence numbers), and the reason if the packet was dropped
-or refused. With -v all fields follow, as scapy shows them. A datagram that was refused before there
-was a packet, for example without a route, is not shown; smolctl why explains it. The local copy of
-a broadcast is not shown either, as in tcpdump.
+or refused, or what was noted of it: a segment of TCP that was sent again has note tcp-rto, tcp-tlp
+or tcp-fast-retransmit. With -v all fields follow, as scapy shows them. A datagram that was refused
+before there was a packet, for example without a route, is not shown; smolctl why explains it. The
+local copy of a broadcast is not shown either, as in tcpdump.
 
 With -w packets are written as pcapng, for tcpdump(8), Wireshark and capture -r: smolctl capture
 -w - | tcpdump -n -r - shows them as they come. Each dropped or refused packet has a comment that
-begins with "reason: ". What else happened because of a packet stands in one that begins with
-"note: ". A capture of a loopback alone is raw IP. In every other file all packets have an Ethernet
-header, because libpcap needs one link type. Where there was no header, on a
-loopback or because the neighbor never answered ARP, it consists of zeros, as on Linux's lo. The
-file is complete after every packet.
+begins with "reason: ". What else happened because of a packet, or why a segment was sent again,
+stands in one that begins with "note: ". A capture of a loopback alone is raw IP. In every other
+file all packets have an Ethernet header, because libpcap needs one link type. Where there was no
+header, on a loopback or because the neighbor never answered ARP, it consists of zeros, as on
+Linux's lo. The file is complete after every packet.
 
 With -r a pcap or pcapng file of Ethernet or raw IP is read; this needs no stack.
 

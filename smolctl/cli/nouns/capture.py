@@ -8,7 +8,7 @@ from typing import IO
 from smolctl.capture import CaptureFileError, Record
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import packets
-from smolctl.cli.nouns.capture_sinks import FileSink, JsonSink, Shown, Sink, TextSink
+from smolctl.cli.nouns.capture_sinks import NOTE, FileSink, JsonSink, Shown, Sink, TextSink
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, UsageFault, option
@@ -47,7 +47,7 @@ def _from_event(event: Event) -> Shown:
     frame = b64decode(event["data"])
     reason, why = event.get("reason"), event.get("why", "")
     comments = [f"reason: {reason} - {why}"] if reason else []
-    comments += [f"note: {note['reason']} - {note['why']}" for note in event.get("notes", ())]
+    comments += [f"{NOTE}{note['reason']} - {note['why']}" for note in event.get("notes", ())]
     record = Record(
         event["time_ns"],
         frame,

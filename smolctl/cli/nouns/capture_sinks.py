@@ -14,6 +14,8 @@ from smolctl.cli.words.options import DEFAULT_STACK
 from smolctl.counted import counted
 
 _NS_PER_S = 1_000_000_000
+NOTE = "note: "
+"""Begins the comment of a packet that says what was noted of it."""
 
 
 class Shown(NamedTuple):
@@ -120,6 +122,7 @@ class JsonSink:
             "summary": summary(record),
             "reason": shown.reason,
             "why": shown.why or None,
+            "notes": _notes(record) or None,
             "id": shown.id or None,
         }
         self._out.event({key: value for key, value in row.items() if value is not None})
@@ -227,8 +230,15 @@ def _place(record: Record, out: Output) -> str:
     return "".join(f" {word}" for word in words)
 
 
+def _notes(record: Record) -> list[str]:
+    """Return the reasons that were noted of a packet, by their names: why it was sent again..."""
+    told = (text.removeprefix(NOTE) for text in record.comments if text.startswith(NOTE))
+    return [text.partition(" ")[0] for text in told]
+
+
 def _fate(shown: Shown, command: str, out: Output) -> str:
     if shown.reason is None:
-        return ""
+        notes = _notes(shown.record)
+        return f"  note {', '.join(notes)}" if notes else ""
     more = f" ({command} {shown.id})" if shown.id else ""
     return f"  {shown.kind} {out.paint('bad', shown.reason)}{more}"

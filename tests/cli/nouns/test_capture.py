@@ -239,6 +239,11 @@ def test_a_file_says_what_segments_of_tcp_brought_about(
         ("reason: tcp-no-listener - nobody listens at 127.0.0.1:9",),
         ("note: tcp-refused - 127.0.0.1:9 answered SYN with RST, TTL 64",),
     ]
+    shown = smolctl("capture", "-r", str(path)).stdout.splitlines()
+    assert shown[0].endswith("  reject tcp-no-listener")
+    assert shown[1].endswith("  note tcp-refused")
+    row = json.loads(smolctl("-j", "capture", "-r", str(path)).stdout.splitlines()[1])
+    assert row["notes"] == ["tcp-refused"]
 
 
 @pytest.mark.parametrize("stack", [(), ("-n", "other")])

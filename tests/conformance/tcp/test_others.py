@@ -4,11 +4,14 @@ import time
 
 import pytest
 
+from smolctl.stack import reason
+from smolctl.stack.trace.trace import Fate, Struck, Trace
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from tests.conformance.tcp.kit import play
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import Host, ip
 from tests.kit.tcp import Pair, check_socket
+from tests.stack.reason.provokers import fresh
 
 
 def test_gvisor_14092_what_was_sacked_and_then_acknowledged_is_not_in_flight() -> None:
@@ -114,3 +117,41 @@ def test_esp_idf_2425_two_closed_windows_over_lo_do_not_spin() -> None:
         for socket in (client, server):
             tcp.receive(socket, 1 << 20, host.now)
         host.wait(SECOND_NS // 100)
+
+
+def test_a_segment_that_is_sent_again_says_why() -> None:
+    """Its trace has the note, and so has what captures and traces show of it; counted once."""
+
+    def notes_of(text: str) -> list[list[str]]:
+        script = play("+0 established sack\n")
+        traces: list[Trace] = []
+        script.host.stack.watch(traces.append, everything=True)
+        script.run(text)
+        return [
+            [step.facts.reason.name for step in trace.steps if isinstance(step.facts, Struck)]
+            for trace in traces
+            if trace.fate is Fate.SENT
+        ]
+
+    lost = "+0 write 5840\n+0 ignore\n+.01 < . 1:1 ack 1 sack 1461:5841\n+0 > . 1:1461 ack 1\n"
+    assert notes_of(lost) == [[], [], [], [], ["tcp-fast-retransmit"]]
+    timeout = "+0 sysctl tcp.tlp 0\n+0 write 10\n+0 ignore\n+.3 ignore\n+.01 < . 1:1 ack 11\n"
+    assert notes_of(timeout + "+0 write 10\n+0 ignore") == [[], ["tcp-rto"], []]
+    probe = "+0 write 2920\n+0 ignore\n+.03 ignore\n+.01 < . 1:1 ack 2921\n+0 write 1\n+0 ignore"
+    assert notes_of(probe) == [[], [], ["tcp-tlp"], []]
+
+
+def test_a_syn_that_is_sent_again_says_why() -> None:
+    host = fresh()
+    traces: list[Trace] = []
+    host.stack.watch(traces.append, everything=True)
+    socket = host.stack.tcp.open()
+    host.stack.tcp.connect(socket, ip("10.0.0.2"), 80, host.now)
+    host.wait(SECOND_NS)
+    host.take()
+    (struck,) = [step.facts for step in traces[-1].steps if isinstance(step.facts, Struck)]
+    assert struck.reason is reason.TCP_RTO
+    assert struck.reason.why(struck.detail) == (
+        "nothing from 10.0.0.2:80 within 1000 ms, for the 1. time in a row"
+    )
+    assert "tcp-rto" not in host.reasons()

@@ -49,5 +49,5 @@ def too_big(table: TcpTable, socket: TcpSocket, now: int) -> None:
             snd.mark_lost(record)
     if snd.lost and loss.phase is not Phase.LOSS:
         loss.phase, loss.high, loss.undo, loss.frto = Phase.LOSS, snd.nxt, None, 0
-        snd.dups = 0
+        snd.dups, loss.why = 0, None
     table.want_output(socket)

@@ -3,6 +3,7 @@
 from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER, earliest
 from smolctl.stack.reason import Reason
+from smolctl.stack.trace.trace import Struck
 from smolctl.stack.transport.tcp import rack, recovery
 from smolctl.stack.transport.tcp.black_hole import suspect
 from smolctl.stack.transport.tcp.ending import drop_request, drop_time_wait, end, fail
@@ -102,15 +103,21 @@ def _timeout(table: TcpTable, socket: TcpSocket, now: int) -> None:
         socket.retry_since_ns = min(snd.records[0].sent_ns, now)
     if _given_up(table, socket, now):
         return
+    ms, times = socket.rtt.backed_off(socket.retries) // 1_000_000, socket.retries + 1
     if socket.state in _OPENING:
+        # No loss that is counted; the segment itself tells it all the same.
+        ends = socket.ends
+        values = {"peer": (ends.peer, ends.peer_port), "port": ends.port, "ms": ms, "times": times}
+        detail = table.recorder.ledger.detail(reason.TCP_RTO, values)
+        socket.loss.why = Struck(reason.TCP_RTO, detail)
         socket.retries += 1
         _again(table, socket, now)
         return
     socket.stats.timeouts += 1
-    table.note(reason.TCP_RTO, socket, now, ms=socket.rtt.backed_off(socket.retries) // 1_000_000,
-               times=socket.retries + 1)  # fmt: skip
+    detail = table.note(reason.TCP_RTO, socket, now, ms=ms, times=times)
     suspect(table, socket, now)
     recovery.enter_loss(table, socket, now)
+    socket.loss.why = Struck(reason.TCP_RTO, detail)
     # A peer that has shut its window and still answers is alive (Linux tcp_retransmit_timer).
     alive = not snd.wnd and now - socket.heard_ns < table.settings.ns("tcp.rto_max_ms")
     socket.retries = 1 if alive else socket.retries + 1
@@ -180,6 +187,7 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
         set_timer(table, socket, TimerKind.RETRANSMIT, at)
         return
     before = snd.nxt
+    loss.note = Struck(reason.TCP_TLP, table.note(reason.TCP_TLP, socket, now))
     if snd.unsent and snd.nxt < snd.una + snd.wnd:
         window = socket.window
         cwnd, window.cwnd = window.cwnd, max(window.cwnd, snd.pipe + socket.mss)
@@ -196,8 +204,8 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
     else:
         loss.tlp_again = False
     loss.tlp_end, socket.rtt.sampled = snd.nxt, False
+    loss.note = None
     socket.stats.probes += 1
-    table.note(reason.TCP_TLP, socket, now)
     set_timer(table, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
 
 

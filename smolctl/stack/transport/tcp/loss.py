@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from smolctl.stack.trace.trace import Struck
+
 
 class Phase(StrEnum):
     """The phases of congestion control, as ``ss`` calls them (Linux tcp_ca_state)."""
@@ -38,14 +40,16 @@ class LossState:
             first_sent_ns: when what was delivered last was sent. rate: bytes a second.
         reordering: the largest reordering seen, in segments.
         ce_end: the window is not reduced for marks before this one is acknowledged.
+        why: the note of what segments are sent again for, None for nothing that has one; note: the
+            note that is on the trace of what is sent now.
     """
 
     __slots__ = (
         "ce_end", "delivered", "delivered_ns", "dsack_round", "dupacks", "forward", "frto", "high",
-        "phase", "prior_cwnd", "prior_ssthresh", "prr_base", "prr_delivered", "prr_out",
+        "note", "phase", "prior_cwnd", "prior_ssthresh", "prr_base", "prr_delivered", "prr_out",
         "rack_again", "rack_end", "rack_ns", "rack_rtt_ns", "rate", "reorder_keep",
         "reorder_steps", "reordered", "reordering", "retransmitted", "round_end", "tlp_again",
-        "tlp_end", "undo", "undo_left",
+        "tlp_end", "undo", "undo_left", "why",
     )  # fmt: skip
 
     def __init__(self, iss: int = 0) -> None:
@@ -61,6 +65,8 @@ class LossState:
         self.frto = 0
         self.reorder_steps, self.reorder_keep, self.reordering = 1, 0, 3
         self.tlp_end: int | None = None
+        self.why: Struck | None = None
+        self.note: Struck | None = None
 
     @property
     def recovering(self) -> bool:

@@ -48,6 +48,7 @@ def opened(table: TcpTable, socket: TcpSocket, now: int, *, retransmitted: bool)
     window.used_ns = now
     loss = socket.loss
     loss.high = loss.forward = loss.rack_end = loss.round_end = loss.ce_end = socket.snd.una
+    loss.why = None
     if retransmitted:
         socket.rtt.forget(3 * usual.rto_initial_ns)
     socket.retries = 0

@@ -167,7 +167,11 @@ def retransmit(table: TcpTable, socket: TcpSocket, record: Sent, now: int) -> bo
     """Send a record once more; False when it was refused."""
     snd, loss, stats = socket.snd, socket.loss, socket.stats
     flags = record.flags & (SYN | FIN | PSH)
-    if not transmit(table, socket, record.seq, flags, record.buffers, now):
+    noted = loss.note
+    loss.note = noted or loss.why
+    sent = transmit(table, socket, record.seq, flags, record.buffers, now)
+    loss.note = noted
+    if not sent:
         return False
     snd.mark_again(record, now)
     loss.prr_out += record.size

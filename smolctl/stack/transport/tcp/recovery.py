@@ -5,6 +5,7 @@ loss that acknowledgments told of (RFC 6675, RFC 6937), LOSS after a timeout (RF
 """
 
 from smolctl.stack import reason
+from smolctl.stack.trace.trace import Struck
 from smolctl.stack.transport.tcp import rack
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -28,7 +29,8 @@ def _begin(socket: TcpSocket, phase: Phase, now: int) -> None:
 def enter_recovery(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Begin to repair a loss that acknowledgments told of (RFC 6675 5)."""
     _begin(socket, Phase.RECOVERY, now)
-    table.note(reason.TCP_FAST_RETRANSMIT, socket, now, lost=socket.snd.lost)
+    detail = table.note(reason.TCP_FAST_RETRANSMIT, socket, now, lost=socket.snd.lost)
+    socket.loss.why = Struck(reason.TCP_FAST_RETRANSMIT, detail)
 
 
 def enter_cwr(table: TcpTable, socket: TcpSocket, now: int) -> None:
@@ -97,7 +99,7 @@ def leave(socket: TcpSocket) -> None:
     if loss.phase is not Phase.CWR:
         rack.recovered(socket)
     loss.phase, loss.undo, loss.frto, loss.dupacks = Phase.OPEN, None, 0, 0
-    loss.retransmitted, socket.snd.dups = None, 0
+    loss.retransmitted, loss.why, socket.snd.dups = None, None, 0
 
 
 def take_back(table: TcpTable, socket: TcpSocket, cause: str, now: int) -> None:
@@ -107,7 +109,7 @@ def take_back(table: TcpTable, socket: TcpSocket, cause: str, now: int) -> None:
     window.cwnd = max(window.cwnd, loss.prior_cwnd)
     window.ssthresh = max(window.ssthresh, loss.prior_ssthresh)
     loss.phase, loss.undo, loss.frto, loss.dupacks = Phase.OPEN, None, 0, 0
-    loss.retransmitted, snd.dups = None, 0
+    loss.retransmitted, loss.why, snd.dups = None, None, 0
     socket.retries, socket.cwr = 0, False
     socket.stats.spurious += 1
     table.note(reason.TCP_SPURIOUS_RETRANSMIT, socket, now, cause=cause)

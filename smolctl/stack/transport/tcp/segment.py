@@ -116,7 +116,17 @@ def transmit(
     if size > room:
         return _transmit_cut(table, socket, (header, bytes(payload), room), how, now)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
-    return send_segment(table, ends, segment, how, now, sender=socket)
+    return send_segment(table, ends, segment, how, now, _noted(table, socket, now), socket)
+
+
+def _noted(table: TcpTable, socket: TcpSocket, now: int) -> Trace | None:
+    """Return the trace of a segment that says what it is sent for; None for one that does not."""
+    note = socket.loss.note
+    if note is None:
+        return None
+    trace = table.recorder.begin(_OUT, now)
+    trace.struck(note.reason, note.detail, now)
+    return trace
 
 
 def _room(socket: TcpSocket) -> int:
@@ -238,7 +248,8 @@ def _transmit_cut(
             flags &= ~tcp.URG
         cut = header._replace(seq=header.seq + at & 0xFFFFFFFF, flags=flags, urgent=urgent)
         segment = cut.to_bytes(piece, socket.ends.local, socket.ends.peer)
-        if not send_segment(table, socket.ends, segment, how, now, sender=socket):
+        trace = _noted(table, socket, now)
+        if not send_segment(table, socket.ends, segment, how, now, trace, socket):
             return False
     return True
 
