@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.errors import InvalidArgument
-from tests.kit.host import OURS, PEER
+from tests.kit.host import OURS, PEER, ip
 from tests.ops.kit import Api, Row
 
 
@@ -46,6 +46,16 @@ def test_across_a_wire_the_answer_is_not_known(api: Api) -> None:
     assert (row["verdict"], row["ok"]) == ("SYN sent by tap0", True)
     assert row["why"].endswith("whether 10.0.0.2 takes it is not known here")
     assert api.wire == []
+
+
+def test_a_link_that_has_enough_to_do_sends_it_all_the_same(api: Api) -> None:
+    """SYN waits until the frames before it have left."""
+    api.host.know()
+    tcp = api.stack.tcp
+    for _ in range(600):
+        tcp.connect(tcp.open(), ip(PEER), 22, api.clock.now)
+    row = ask(api, dst=PEER, dport="22")
+    assert (row["verdict"], row["ok"]) == ("SYN sent by tap0", True)
 
 
 def test_there_is_no_way(api: Api) -> None:

@@ -17,6 +17,7 @@ from smolctl.stack.trace.facts import Handshake
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.wire.address import family_of
@@ -75,6 +76,9 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     recorder.begin = followed  # type: ignore[assignment]  # its third argument has another name
     try:
         tcp.connect(socket, dst, dport, now)
+        first = socket.snd.records[0]
+        if not first.times:  # it waits until the interface has sent what it has
+            retransmit(tcp, socket, first, now)
     finally:
         recorder.begin = begin
     return socket
