@@ -292,7 +292,7 @@ def documents(env: SmolctlEnv) -> Iterator[Document]:
     for schema, line in COMMANDS:
         yield from _run(env, schema, line)
     running = [(schema, line, env.popen("-j", *line.split())) for schema, line in _LISTENING]
-    wait_until(lambda: len(env.json("socket", "show", "-l")) == 4, "four sockets")
+    wait_until(lambda: len(env.json("socket", "show", "-l")) == 5, "five sockets")
     yield from _run(env, "socket", "socket show -tie")
     for _, line, background in running[:2]:
         wait_until(lambda text=background: "watching" in text.stderr, line)  # type: ignore[misc]
