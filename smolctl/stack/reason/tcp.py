@@ -282,7 +282,7 @@ TCP_RTO = Reason(
     again, the congestion window begins with one segment, and the timeout doubles. Where everything
     else works, the link or the peer was away for a while; where it goes on, nothing gets
     through.""",
-    why_template=("nothing from {peer} within {ms} ms, for the {times}. time in a row",),
+    why_template=("nothing came from {peer} within {ms} ms: timeout {times} in a row",),
     advice_template=_CONNECTION,
 )  # fmt: skip
 TCP_TLP = Reason(

@@ -152,6 +152,6 @@ def test_a_syn_that_is_sent_again_says_why() -> None:
     (struck,) = [step.facts for step in traces[-1].steps if isinstance(step.facts, Struck)]
     assert struck.reason is reason.TCP_RTO
     assert struck.reason.why(struck.detail) == (
-        "nothing from 10.0.0.2:80 within 1000 ms, for the 1. time in a row"
+        "nothing came from 10.0.0.2:80 within 1000 ms: timeout 1 in a row"
     )
     assert "tcp-rto" not in host.reasons()
