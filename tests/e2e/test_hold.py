@@ -17,8 +17,8 @@ from tests.kit.stack_env import SmolctlEnv
 
 ROUTES, OTHERS = amount(100_000, 2_000), amount(10_000, 600)
 HOLD_MS = amount(10, 100)
-"""Longest time that the loop may be held, of the processor. The share is for faults alone: on a busy
-machine an operation's import takes 12 ms of a processor that others slow down."""
+"""Longest time that the loop may be held, of the processor. The share is for faults alone: where
+others slow the processor down, the import of an operation takes 12 ms."""
 ROOT = Path(__file__).parents[2]
 
 
