@@ -1,23 +1,18 @@
 """The other end of ``smolctl tcp bench``: reads whatever comes, or sends if it is asked to."""
 
 import select
-import socket
 from time import monotonic
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns.tcp_bench import CHUNK, REVERSE, ZEROS, rate_text
 from smolctl.cli.nouns.tcp_socket import (
     Interrupt,
-    bind,
     emit,
-    is_six,
+    listening,
     name_of,
     number,
-    open_socket,
-    port_of,
     shown_error,
 )
-from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
@@ -28,21 +23,8 @@ from smolctl.client.stream import StreamSocket
 def serve(session: Session, args: Args) -> int:
     """Listen and serve until interrupted, or until enough connections have ended."""
     count, wait = number(args, "count", 1), number(args, "wait", 0)
-    host, port = args.get("addr", ""), port_of(args["port"])
-    any_family = not host and session.options.family is None
     try:
-        with open_socket(session, six=is_six(session, host) or any_family) as one:
-            if one.family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
-            bind(one, {"dev": args["dev"]} if "dev" in args else {})
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((host, port))
-            one.listen()
-            one.setblocking(False)
-            shown = {"addr": name_of(one.getsockname())[0], "port": port}
-            emit(session, "bound", **shown, dev=args.get("dev"))
-            if not session.options.json:
-                session.out.notice(bound({**shown, **({k: args[k] for k in args if k == "dev"})}))
+        with listening(session, args) as one:
             server = _Server(session, one, None if count is None else int(count))
             with Interrupt() as interrupt:
                 server.run(None if wait is None else monotonic() + wait, interrupt)

@@ -17,6 +17,7 @@ from smolctl.cli.nouns.tcp_socket import (
     connect_to,
     emit,
     is_six,
+    listening,
     name_of,
     number,
     open_socket,
@@ -24,7 +25,6 @@ from smolctl.cli.nouns.tcp_socket import (
     shown_error,
     silent,
 )
-from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
@@ -166,26 +166,8 @@ def listen(session: Session, args: Args) -> int:
     """Take connections, and write what they bring."""
     count, wait = number(args, "count", 1), number(args, "wait", 0)
     backlog = number(args, "backlog", 0)
-    host, port = args.get("addr", ""), port_of(args["port"])
-    # Without an address it hears both families, unless one is asked for.
-    any_family = not host and session.options.family is None
     try:
-        with open_socket(session, six=is_six(session, host) or any_family) as one:
-            if one.family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
-            if "dev" in args:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
-            # What is left of earlier connections is in nobody's way.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((host, port))
-            one.listen(4096 if backlog is None else int(backlog))
-            one.setblocking(False)
-            shown = {"addr": name_of(one.getsockname())[0], "port": port}
-            emit(session, "bound", **shown, dev=args.get("dev"))
-            if not session.options.json:
-                session.out.notice(
-                    bound({**shown, **{k: v for k, v in args.items() if k == "dev"}})
-                )
+        with listening(session, args, 4096 if backlog is None else int(backlog)) as one:
             server = _Server(session, one, None if count is None else int(count))
             with Interrupt() as interrupt:
                 server.run(None if wait is None else monotonic() + wait, interrupt)

@@ -3,9 +3,12 @@
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
@@ -26,6 +29,33 @@ def open_socket(session: Session, *, six: bool) -> StreamSocket:
     return StreamSocket(
         session.options.stack, start=False, family=socket.AF_INET6 if six else socket.AF_INET
     )
+
+
+@contextmanager
+def listening(session: Session, args: Args, backlog: int = 4096) -> Iterator[StreamSocket]:
+    """Open a socket that listens at "addr", "port" and "dev", and say so.
+
+    Args:
+        backlog: connections that may wait.
+    """
+    host, port = args.get("addr", ""), port_of(args["port"])
+    # Without an address it hears both families, unless one is asked for.
+    any_family = not host and session.options.family is None
+    dev = {"dev": args["dev"]} if "dev" in args else {}
+    with open_socket(session, six=is_six(session, host) or any_family) as one:
+        if one.family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
+        bind(one, dev)
+        # What is left of earlier connections is in nobody's way.
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((host, port))
+        one.listen(backlog)
+        one.setblocking(False)
+        shown = {"addr": name_of(one.getsockname())[0], "port": port, **dev}
+        emit(session, "bound", **shown)
+        if not session.options.json:
+            session.out.notice(bound(shown))
+        yield one
 
 
 def bind(one: StreamSocket, args: Args) -> None:
