@@ -9,6 +9,14 @@ OUT_OF_MEMORY = (MemoryError, SystemError)
 """Exceptions of a process without memory: CPython's C code loses a MemoryError at times, in imports
 above all, and raises SystemError, "error return without exception set"."""
 
+COMMANDS = ("smolctl ", "sudo ", "ip ", "make ", "setsockopt(")
+"""The beginnings of hints that can be tried as they stand; others are advice in words."""
+
+
+def advice(hint: str) -> str:
+    """Return a hint as people read it behind what went wrong."""
+    return f"try: {hint}" if hint.startswith(COMMANDS) else hint
+
 
 class SmolctlError(Exception):
     """Base of all errors that a user may see as one line.

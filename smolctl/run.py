@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from smolctl.client import Client, patch
 from smolctl.control.paths import DEFAULT_STACK
-from smolctl.errors import InvalidArgument, SmolctlError
+from smolctl.errors import InvalidArgument, SmolctlError, advice
 
 EXIT_WRONG = 2
 """The words are wrong, or there is no such program."""
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str]) -> None:
         _say(str(error))
         raise SystemExit(EXIT_WRONG) from None
     except SmolctlError as error:
-        _say(f"{error.message}; try: {error.hint}" if error.hint else error.message)
+        _say(f"{error.message}; {advice(error.hint)}" if error.hint else error.message)
         wrong = isinstance(error, InvalidArgument)
         raise SystemExit(EXIT_WRONG if wrong else EXIT_NO_STACK) from None
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, TextIO
 
 from smolctl.cli.words.options import Options
-from smolctl.errors import SmolctlError
+from smolctl.errors import COMMANDS, SmolctlError
 
 Row = Mapping[str, Any]
 
@@ -27,7 +27,6 @@ _COLORS = {
     "quiet": "2",
     "label": "36",
 }
-_COMMANDS = ("smolctl ", "sudo ", "ip ", "make ")
 _MANY = 1000
 """So many lines or objects are written at once."""
 
@@ -150,7 +149,7 @@ class Output:
             kind: of colour, or "".
         """
         lines, width = [text], self.width
-        if width is not None and indent + len(text) > width and not text.startswith(_COMMANDS):
+        if width is not None and indent + len(text) > width and not text.startswith(COMMANDS):
             from textwrap import wrap
 
             lines = wrap(
@@ -195,7 +194,7 @@ class Output:
 
     def failure(self, message: str, hint: str | None = None) -> None:
         """Write in one line what went wrong, and what to do."""
-        if hint is not None and hint.startswith(_COMMANDS):
+        if hint is not None and hint.startswith(COMMANDS):
             hint = f"try: {self.paint('good', hint, error=True)}"
         advice = f"; {hint}" if hint else ""
         self._tell(f"smolctl: {self.paint('bad', message, error=True)}{advice}")

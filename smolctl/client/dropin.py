@@ -21,7 +21,7 @@ from smolctl.client.control import Client
 from smolctl.client.datagram import DatagramSocket
 from smolctl.client.stream import StreamSocket
 from smolctl.control.paths import DEFAULT_STACK
-from smolctl.errors import SmolctlError
+from smolctl.errors import SmolctlError, advice
 
 _Original = socket.socket
 _fromfd = socket.fromfd
@@ -168,7 +168,7 @@ def _told_to_programs() -> Iterator[None]:
     except SmolctlError as error:
         told = OSError(errno.ENETDOWN, error.message)
         if error.hint:
-            told.add_note(f"try: {error.hint}")
+            told.add_note(advice(error.hint))
         raise told from None
 
 

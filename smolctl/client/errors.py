@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from smolctl.client.control import must_name, name_stack
+from smolctl.errors import advice
 
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
 """Message about a channel with a closed other end."""
@@ -21,7 +22,7 @@ def os_error(said: dict[str, Any], stack: str) -> OSError:
     result.__dict__["said"] = said
     hint = _HINTS.get(str(said.get("code")), said.get("hint"))
     if hint is not None:
-        result.add_note(f"try: {hint}")
+        result.add_note(advice(hint))
     return result
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 from smolctl.control.paths import DEFAULT_STACK, StackPaths, make_directory, stack_paths
 from smolctl.daemon.lifecycle import AlreadyRunning, Ready, acquire, detach
 from smolctl.daemon.log import Log
-from smolctl.errors import OUT_OF_MEMORY, SmolctlError
+from smolctl.errors import OUT_OF_MEMORY, SmolctlError, advice
 
 EXIT_FAILED = 3
 """As everywhere in smolctl: no daemon could be started."""
@@ -155,7 +155,7 @@ def _lacking(error: Exception) -> SmolctlError:
 
 def _fail(error: SmolctlError, log: Log, ready: Ready, foreground: bool) -> int:
     if foreground:
-        hint = f" (try: {error.hint})" if error.hint else ""
+        hint = f" ({advice(error.hint)})" if error.hint else ""
         print(f"smolctl: {error.message}{hint}", file=sys.stderr)
     else:
         log.warning(f"not started: {error.message}")

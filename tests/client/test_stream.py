@@ -240,7 +240,8 @@ def test_a_refusal_without_waiting(make: Make) -> None:
 def test_what_a_failure_says(make: Make) -> None:
     with pytest.raises(ConnectionRefusedError, match="answered SYN with RST") as caught:
         make().connect(NOBODY)
-    assert caught.value.__notes__ != []
+    (note,) = caught.value.__notes__
+    assert note.startswith("is the right port asked, and does the program run at ")  # no command
 
 
 def test_the_backlog_counts_what_was_not_accepted(make: Make, home: Home) -> None:
