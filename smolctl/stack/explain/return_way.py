@@ -20,17 +20,18 @@ def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> 
     """
     source = interfaces.get(trace.arrival.dev) if trace.arrival is not None else None
     way = next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
-    header = next(
-        (step.facts for step in trace.steps if isinstance(step.facts, Ipv4Header | Ipv6Header)),
-        None,
-    )
+    header = _header(trace)
     if trace.fate is not Fate.FORWARDED or source is None or way is None or header is None:
         return None
     net = networks.for_address(header.dst)
     out = interfaces.get(way.interface.name)
     if not source.of_program or out is None or out.of_program:
         return None
-    if _came_back(out, header.src, header.dst):
+    if _flows_back(out, header.src, header.dst):
+        return None
+    # Who captures or traces has every packet take the layered path, and be in the journal.
+    told = (_header(other) for other in net.recorder.journal)
+    if any(each is not None and (each.src, each.dst) == (header.dst, header.src) for each in told):
         return None
     bits = net.family.bits
     where = next(
@@ -55,7 +56,13 @@ def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> 
     )
 
 
-def _came_back(out: Interface, program: int, host: int) -> bool:
-    """Tell whether a packet of the other direction was forwarded; the fast path knows its flow."""
+def _header(trace: Trace) -> Ipv4Header | Ipv6Header | None:
+    """Return the header that a packet came with."""
+    facts = (step.facts for step in trace.steps)
+    return next((each for each in facts if isinstance(each, Ipv4Header | Ipv6Header)), None)
+
+
+def _flows_back(out: Interface, program: int, host: int) -> bool:
+    """Tell whether the fast path knows packets of the other direction."""
     addresses = packed(host) + packed(program)
     return any(key.endswith(addresses) for key in out.forward_flows)

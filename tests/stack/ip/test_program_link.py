@@ -3,8 +3,10 @@
 import pytest
 
 from smolctl.stack.config.link import add_interface
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.explain.return_way import missing_return
 from smolctl.stack.interface import PROGRAM, Medium
-from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of
+from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of, ip
 from tests.kit.host6 import PEER6, Host6, frame6_of, udp6_packet
 from tests.kit.routers import FAR, FAR6, FAR_MAC, NEAR, Router, Router6, datagram
 
@@ -50,6 +52,27 @@ def test_a_programs_packets_go_on_and_so_do_the_answers(ipv4: Host, times: int) 
         assert [seen.dst for seen in ipv4.sent("exec0")] == [MAC]
     assert ipv4.event("ip.datagrams_forwarded") == 2 * times
     assert ipv4.reasons() == {}
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_the_route_back_is_missing_where_no_answer_came(ipv4: Host, captured: bool) -> None:
+    """An answer counts whether the fast path took it or somebody watches every packet."""
+    stack = ipv4.stack
+    if captured:
+        stack.watch(lambda _: None, everything=True)
+
+    def told() -> str | None:
+        question = Question("udp", ip(PROGRAMS), ip(NEAR), 9, 7, iif="exec0")
+        trace = predict(stack, question, ipv4.now)
+        return missing_return(stack.interfaces, stack.networks, trace)
+
+    assert told() == (
+        f"nothing was seen from {NEAR} to {PROGRAMS}: it needs a route back;"
+        " there: ip route add 198.18.0.0/30 via 10.0.0.1"
+    )
+    ipv4.receive(frame_of(datagram(PROGRAMS, src=NEAR)), dev="tap0")
+    assert [seen.dst for seen in ipv4.sent("exec0")] == [MAC]
+    assert told() is None
 
 
 def test_the_stack_is_no_router_for_others(ipv4: Host) -> None:
