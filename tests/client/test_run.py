@@ -16,7 +16,10 @@ import __main__, atexit, os, sys, threading
 print(sys.argv, sys.path[0], __name__, __file__, __spec__, __package__, __doc__)
 print(__main__.__dict__ is globals(), sorted(globals()))
 atexit.register(print, "at exit")
-threading.Timer(0.01, lambda: print("a thread", __main__ is sys.modules["__main__"])).start()
+def after():
+    threading.main_thread().join()  # it has ended, by its exception
+    print("a thread", __main__ is sys.modules["__main__"])
+threading.Thread(target=after).start()
 def deep(): raise ValueError("deep")
 if sys.argv[1] == "raises":
     deep()
