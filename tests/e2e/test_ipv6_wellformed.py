@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.kit import Lab, Peer
+from tests.e2e.kit import Lab
 from tests.e2e.odd.ipv6 import IPV6
 from tests.e2e.odd.reasons_page import tried
 from tests.e2e.odd.smolctl_says import Smolctl
+from tests.kit.process import wait_until
 
 IPV6_RECVERR = 25
 """ipv6(7): errors are told to sockets that are not connected, too; Python has no name for it."""
@@ -21,6 +22,7 @@ IPV6_RECVERR = 25
 pytestmark = pytest.mark.netns("tcpdump", "tshark", "ping")
 
 OURS, THEIRS = "2001:db8::1", "2001:db8::2"
+LAST = "the last datagram"
 WARNING = 6291456
 """A severity of Wireshark's expert information; that of errors is higher (epan/proto.h)."""
 
@@ -45,12 +47,17 @@ class Seen(NamedTuple):
 
 
 @contextmanager
-def captured(peer: Peer, dev: str, file: Path) -> Iterator[None]:
-    """Write what smolctl sends by a TAP to a file: what comes in at the kernel's end."""
-    options = ("-U", "--immediate-mode", "-Q", "in", "-i", dev)
-    tcpdump = peer.namespace.popen("tcpdump", *options, "-w", str(file))
+def captured(lab: Lab, file: Path) -> Iterator[None]:
+    """Write what smolctl sends by a TAP to a file: what comes in at the kernel's end.
+
+    It ends behind a last datagram: tcpdump leaves what it has not read when it is told to end.
+    """
+    options = ("-U", "--immediate-mode", "-Q", "in", "-i", lab.dev)
+    tcpdump = lab.peer.namespace.popen("tcpdump", *options, "-w", str(file))
     tcpdump.wait_for("listening on")
     yield
+    lab.smolctl("udp", "send", f"[ff02::1%{lab.dev}]:9", LAST, check=True)
+    wait_until(lambda: LAST.encode() in file.read_bytes(), "the last datagram in the capture")
     tcpdump.stop(signal.SIGINT)
 
 
@@ -86,7 +93,7 @@ def test_traffic_of_all_kinds_is_well_formed(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "traffic.pcap"
     lab.plug(f"{OURS}/64", theirs=(f"{THEIRS}/64",), offload="off")
     kernel = lab.peer.udp(THEIRS, 9000)
-    with captured(lab.peer, lab.dev, file):
+    with captured(lab, file):
         echo = lab.smolctl.popen("-j", "udp", "echo", "[::]:7")
         echo.wait_for('"event":"bound"')
         for size in ("0", "1452", "4000"):
@@ -124,7 +131,7 @@ def test_a_call_from_an_optimistic_address_is_well_formed(lab: Lab, tmp_path: Pa
     theirs = "fe80::99"
     lab.peer.ip("addr", "add", f"{theirs}/64", "dev", lab.dev, "nodad")
     lab.sysctl(nd__dad_transmits=1)
-    with captured(lab.peer, lab.dev, file):
+    with captured(lab, file):
         lab.smolctl("addr", "add", "fe80::77/64", "dev", lab.dev, "optimistic", check=True)
         # The kernel does not know what that is. It is asked when the test is over.
         lab.smolctl("ping", "-c", "1", "-W", "5", f"{theirs}%{lab.dev}", check=True)
@@ -139,7 +146,7 @@ def test_answers_to_odd_frames_are_well_formed(lab: Lab, tmp_path: Path) -> None
     file = tmp_path / "answers.pcap"
     smolctl = Smolctl(lab, IPV6)
     try:
-        with captured(lab.peer, lab.dev, file):
+        with captured(lab, file):
             for case in IPV6.arrivals.values():
                 if not case.late:
                     tried(smolctl, case, smolctl.receive)
