@@ -1,0 +1,1 @@
+"""Labs: networks of stacks in virtual time, in one process."""
