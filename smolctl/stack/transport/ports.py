@@ -73,11 +73,7 @@ class PortTable(Generic[S]):
             AddressInUse: another socket would get the same packets.
         """
         for other in self.at_port(socket.port):
-            if socket.reuse and other.reuse:
-                continue
-            if socket.overlaps(other) and (
-                socket.dev is None or other.dev is None or socket.dev == other.dev
-            ):
+            if not (socket.reuse and other.reuse) and socket.meets(other):
                 raise AddressInUse(
                     f"port {socket.port} is in use by another socket ({other.owner or 'unnamed'})",
                     hint="smolctl socket show",

@@ -73,6 +73,11 @@ class SocketBase(Waiter):
             return self.speaks(other.local)
         return self.local == other.local if other.local is not ANY else other.overlaps(self)
 
+    def meets(self, other: "SocketBase") -> bool:
+        """Tell whether one packet may be for both, if they have the same port."""
+        same_dev = self.dev is None or other.dev is None or self.dev == other.dev
+        return same_dev and self.overlaps(other)
+
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a packet that it sent."""
         if len(self.errors) < ERROR_QUEUE_LIMIT:

@@ -170,6 +170,22 @@ class TcpTable(PortTable[TcpSocket]):
                     " or share it (SO_REUSEADDR)",
                 )  # fmt: skip
 
+    def check_no_listener(self, socket: TcpSocket) -> None:
+        """Check that nobody else listens where a socket is, or is to be.
+
+        SO_REUSEADDR shares a port, not what comes to it (Linux inet_csk_bind_conflict): Linux looks
+        in bind(2), and again in listen(2), as two may have been bound before.
+
+        Raises:
+            AddressInUse: somebody does.
+        """
+        for other in self.at_port(socket.port):
+            if other is not socket and other.state is State.LISTEN and other.meets(socket):
+                raise AddressInUse(
+                    f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
+                    hint="smolctl socket show",
+                )
+
     def register(self, ends: Ends, connection: TcpSocket | TimeWait | Probe) -> None:
         """Put in a connection; of two with the same ends, the new one counts."""
         self.connections[ends] = connection

@@ -167,6 +167,7 @@ class Tcp(TcpTable):
         try:
             socket.port = port or self._unused_port(socket)
             self.check_free(socket)
+            self.check_no_listener(socket)
             self.add(socket)
         except BaseException:
             socket.local, socket.port, socket.source, socket.dev = old
@@ -198,17 +199,7 @@ class Tcp(TcpTable):
             return
         if not socket.bound:
             self.bind(socket, socket.local, 0, socket.dev)
-        for other in self.at_port(socket.port):
-            # SO_REUSEADDR shares a port, not what comes to it (Linux inet_csk_bind_conflict).
-            if other is socket or other.state is not State.LISTEN:
-                continue
-            if other.overlaps(socket) and (
-                other.dev == socket.dev or None in (other.dev, socket.dev)
-            ):
-                raise AddressInUse(
-                    f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
-                    hint="smolctl socket show",
-                )
+        self.check_no_listener(socket)
         self.version += 1
         socket.backlog = new_backlog(limit)
         socket.ending = socket.ended = None

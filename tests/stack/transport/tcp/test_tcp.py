@@ -323,12 +323,17 @@ def test_two_sockets_listen_at_a_port_unless_they_have_an_address_in_common(
             socket.reuse, socket.v6only = True, v6only
             tcp.bind(socket, local, 80, dev)
         tcp.listen(made[0])
+        late = tcp.open(family=other[0])
+        late.reuse, late.v6only = True, other[1]
         if refused:
             with pytest.raises(AddressInUse, match="listens at port 80"):
                 tcp.listen(made[1])
+            with pytest.raises(AddressInUse, match="listens at port 80"):
+                tcp.bind(late, other[2], 80, other[3])
         else:
+            tcp.bind(late, other[2], 80, other[3])
             tcp.listen(made[1])
-        for socket in made:
+        for socket in (*made, late):
             tcp.close(socket, host.now)
 
 
