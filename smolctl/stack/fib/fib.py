@@ -30,7 +30,7 @@ from smolctl.stack.fib.route import (
 )
 from smolctl.stack.fib.rule import USUAL, Rules
 from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean, is_clean
-from smolctl.stack.fib.table import COARSE_BITS, REGION_BITS, RouteTable
+from smolctl.stack.fib.table import RouteTable
 from smolctl.stack.sysctl.settings import Settings
 
 
@@ -71,7 +71,7 @@ class Fib:
         self.rules = Rules(self._usual_rules)
         self.exceptions = RouteExceptions(settings, alarm)
         self.path_mtus: PathMtus = PathMtus(settings, alarm)
-        self._local, self._main = self.new_table(large=True), self.new_table(large=True)
+        self._local, self._main = self.new_table(), self.new_table()
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
             TableName.LOCAL: self._local,
@@ -93,13 +93,9 @@ class Fib:
         """Let the rules decide from now on."""
         self.usual_rules = self.merged = False
 
-    def new_table(self, *, large: bool = False) -> RouteTable:
-        """Return an empty table of this family, which no FIB has.
-
-        Args:
-            large: it may hold very many routes, and takes 512 KiB for them.
-        """
-        return RouteTable(self.bits, REGION_BITS if large else COARSE_BITS)
+    def new_table(self) -> RouteTable:
+        """Return an empty table of this family, which no FIB has."""
+        return RouteTable(self.bits)
 
     def __iter__(self) -> Iterator[Route]:
         for number in self.numbers():

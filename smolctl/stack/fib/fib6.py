@@ -35,8 +35,8 @@ class Fib6(Fib):
         self.path_mtus = PathMtus6(settings, alarm)
         self.merged = False
 
-    def new_table(self, *, large: bool = False) -> RouteTable:
-        """Return an empty table of this family, which no FIB has; it takes what its routes do."""
+    def new_table(self) -> RouteTable:
+        """Return an empty table of this family, which no FIB has."""
         return RouteTable6()
 
     def lookup(self, address: int) -> Route | None:

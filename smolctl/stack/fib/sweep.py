@@ -79,6 +79,9 @@ class SweptTable(RouteTable):
             sweep.spared.add(route)
         return replaced
 
+    def _grow(self) -> None:
+        """Wait: the prefixes to look at still are known by the regions that there are."""
+
     def settle(self, prefix: int, plen: int) -> list[Route]:
         """Take out what is gone of a prefix, and return it."""
         there = super().chain(prefix, plen)
@@ -99,9 +102,6 @@ class SweptTable(RouteTable):
 
 class SweptTable6(SweptTable, RouteTable6):
     """The same of IPv6."""
-
-    def _grow(self) -> None:
-        """Wait: the prefixes to look at still are known by the regions that there are."""
 
 
 def begin(table: RouteTable, unwanted: Unwanted) -> SweptTable:

@@ -12,16 +12,18 @@ from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.wire.address import IPV6
 
 REGION_BITS = 16
-"""Leading bits of an address that choose its region; see ``RouteTable``."""
+"""Leading bits of an address that choose its region in a large table; see ``RouteTable``."""
 COARSE_BITS = 8
-"""Prefixes shorter than this are kept apart: they touch too many regions to be noted in each."""
+"""Prefixes shorter than this are kept apart: they touch too many regions to be noted in each.
+
+In a small table so many bits choose the region."""
 NETWORK_BITS = 32
 """The same of IPv6; and those bits choose the region of an IPv6 address, see ``RouteTable6``."""
 SMALL, LARGE = 251, 65521
-"""Numbers of regions that an IPv6 table has for few networks, and for many; both are prime."""
+"""Numbers of regions of a small IPv6 table, and of a large one; both are prime."""
+FEW = 512
+"""A table of more routes is large: it has 65,536 regions, which take 512 KiB, rather than 256."""
 
-_MANY = 2 * SMALL // 3
-"""With so many regions in use an IPv6 table grows."""
 _ABOVE = 1 << IPV6.bits + 1
 _METRIC = attrgetter("metric")
 _COARSE = -1
@@ -65,12 +67,9 @@ def _no_regions(count: int) -> list[Region | None]:
 class RouteTable:
     """The routes of one table: a dict per region, asked once per prefix length that occurs there.
 
-    All addresses that share their first 16 bits are a region. Few prefix lengths occur in any one,
-    and its dict is small, so a lookup touches little memory however many routes the table holds.
-
-    Args:
-        region_bits: fewer than 16, not less than ``COARSE_BITS``, for a table of few routes, which
-            then takes 2 KiB rather than 512.
+    All addresses that share their first 16 bits are a region; in a table of few routes, their first
+    8 bits. Few prefix lengths occur in any one, and its dict is small, so a lookup touches little
+    memory however many routes the table holds.
 
     Attributes:
         regions: by their first bits; None for one without routes.
@@ -81,14 +80,11 @@ class RouteTable:
 
     coarse_bits = COARSE_BITS
 
-    def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
+    def __init__(self, bits: int) -> None:
         self._bits = bits
         self._mark = 1 << bits
-        self._region_bits = min(bits, region_bits)
-        self.region_shift = bits - self._region_bits
-        # Shared by all that are empty, since most clones make no use of theirs.
-        self.regions: list[Region | None] = _no_regions(1 << self._region_bits)
-        self._blank = True
+        self._is_large = False
+        self._divide()
         self._used: set[int] = set()
         self.coarse = Region()
         self.chains: dict[tuple[int, int], tuple[Route, ...]] = {}
@@ -97,6 +93,17 @@ class RouteTable:
         self._shared = False
         self._own: set[int] = set()
         self.answers = Answers()
+
+    def _divide(self) -> None:
+        """Have no routes in as many regions as a table of this size has."""
+        region_bits = min(self._bits, REGION_BITS if self._is_large else COARSE_BITS)
+        self.region_shift = self._bits - region_bits
+        self._begin_regions(1 << region_bits)
+
+    def _begin_regions(self, count: int) -> None:
+        # Shared by all that are empty, since most clones make no use of theirs.
+        self.regions: list[Region | None] = _no_regions(count)
+        self._blank = True
 
     def clone(self) -> "RouteTable":
         """Return a table with the same routes, to be changed on its own; it costs no copy of any.
@@ -195,8 +202,7 @@ class RouteTable:
             if mode is InsertMode.CHANGE:
                 raise NotFound("no route has that destination and metric")
             chain.insert(first, route)
-            self._store(route, chain)
-            self._count += 1
+            self._add(route, chain)
             return None
         if mode is InsertMode.ADD:
             raise AlreadyExists("a route with that destination and metric already exists")
@@ -206,8 +212,7 @@ class RouteTable:
             if clone is not None:
                 raise AlreadyExists("this route already exists")
             chain.insert(first + len(same), route)
-            self._store(route, chain)
-            self._count += 1
+            self._add(route, chain)
             return None
         if clone is not None and clone is not same[0]:
             raise AlreadyExists("this route already exists, after another one")
@@ -217,6 +222,25 @@ class RouteTable:
         chain[first] = route
         self._store(route, chain)
         return replaced
+
+    def _add(self, route: Route, chain: list[Route]) -> None:
+        """Make a chain that has one route more the routes of its prefix."""
+        self._store(route, chain)
+        self._count += 1
+        if self._count > FEW and not self._is_large:
+            self._grow()
+
+    def _grow(self) -> None:
+        """Distribute the routes over more regions."""
+        heads = [
+            head for number in self._used for head in (self.regions[number] or Region()).values()
+        ]
+        self._is_large = True
+        self._divide()
+        # A clone has nothing left now that is another table's.
+        self._used, self._shared = set(), False
+        for head in heads:
+            self._store(head, self.chain(head.prefix, head.plen) or [head])
 
     def remove(self, route: Route) -> None:
         """Take out a route that is in the table."""
@@ -283,7 +307,7 @@ class RouteTable:
         if route.plen < self.coarse_bits:
             return (None,)
         first = self._number(route.prefix)
-        return range(first, first + (1 << max(0, self._region_bits - route.plen)))
+        return range(first, first + (1 << max(0, self._bits - self.region_shift - route.plen)))
 
     def _number(self, address: int) -> int:
         """Return the number of an address's region."""
@@ -304,10 +328,12 @@ class RouteTable6(RouteTable):
     coarse_bits = NETWORK_BITS
 
     def __init__(self) -> None:
-        super().__init__(IPV6.bits, COARSE_BITS)
-        self.size = SMALL
-        self.regions = _no_regions(SMALL)
+        super().__init__(IPV6.bits)
         self.coarse_floor = _ABOVE
+
+    def _divide(self) -> None:
+        self.size = LARGE if self._is_large else SMALL
+        self._begin_regions(self.size)
 
     @staticmethod
     def order(route: Route) -> tuple[int, int]:
@@ -341,19 +367,9 @@ class RouteTable6(RouteTable):
     def _store(self, route: Route, chain: list[Route]) -> None:
         super()._store(route, chain)
         if route.plen >= NETWORK_BITS:
-            if self.size == SMALL and len(self._used) > _MANY:
-                self._grow()
-        elif chain:
+            return
+        if chain:
             self.coarse_floor = min(self.coarse_floor, route.prefix)
         elif route.prefix == self.coarse_floor:
             heads = self.coarse.values()
             self.coarse_floor = min((head.prefix for head in heads), default=_ABOVE)
-
-    def _grow(self) -> None:
-        """Distribute the routes over more regions."""
-        heads = [head for number in self._used for head in (self.regions[number] or {}).values()]
-        self.size, self.regions, self._blank = LARGE, _no_regions(LARGE), True
-        # A clone has nothing left now that is another table's.
-        self._used, self._shared = set(), False
-        for head in heads:
-            super()._store(head, self.chain(head.prefix, head.plen) or [head])

@@ -1,19 +1,12 @@
 """Tables of IPv6: what differs from those of IPv4."""
 
-from random import Random
-
-import pytest
-
 from smolctl.stack.fib.fib6 import Fib6
 from smolctl.stack.fib.lookup import lookup
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import Rule
-from smolctl.stack.fib.sweep import begin, clean, is_clean
-from smolctl.stack.fib.table import LARGE, SMALL, RouteTable6
+from smolctl.stack.fib.table import RouteTable6
 from smolctl.wire.address import parse_address, parse_prefix
-
-MANY = 600
 
 
 def route(prefix: str, dev: str | None = "a", **fields: object) -> Route:
@@ -24,68 +17,6 @@ def route(prefix: str, dev: str | None = "a", **fields: object) -> Route:
 def parse(prefix: str) -> tuple[int, int]:
     network, plen = parse_prefix(prefix)
     return network, plen or 0
-
-
-def numbered(number: int, plen: int = 48, dev: str = "a", metric: int = 0) -> Route:
-    """Return a route into a network of its own."""
-    return Route(parse_address("2400::") | number << 96, plen, dev=dev, metric=metric)
-
-
-def addresses(routes: list[Route]) -> list[int]:
-    return [each.prefix | Random(1).getrandbits(128 - each.plen) for each in routes]
-
-
-def check(table: RouteTable6, routes: list[Route]) -> None:
-    """Compare a table with the routes that it has, no two of one network."""
-    assert list(table) == sorted(routes, key=lambda each: (each.prefix, each.metric))
-    for each, address in zip(routes, addresses(routes), strict=True):
-        assert table.lookup(address) is next(iter(table.chain(each.prefix, each.plen)))
-        assert list(table.matches(address)) == table.chain(each.prefix, each.plen)
-        assert table.lookup(address ^ 1 << 90) is None
-
-
-def test_a_table_grows_with_its_networks_and_keeps_their_routes() -> None:
-    table, routes = RouteTable6(), [numbered(number) for number in range(MANY)]
-    routes += [numbered(number, metric=5) for number in range(0, MANY, 7)]
-    for each in routes:
-        table.insert(each, InsertMode.APPEND)
-    assert (table.size, len(table.regions)) == (LARGE, LARGE)
-    check(table, routes)
-
-
-@pytest.mark.parametrize("before", [0, SMALL // 2, MANY])
-def test_a_clone_that_grows_leaves_the_table_as_it_is(before: int) -> None:
-    table, routes = RouteTable6(), [numbered(number) for number in range(before)]
-    for each in routes:
-        table.insert(each, InsertMode.ADD)
-    clone, more = table.clone(), [numbered(number) for number in range(before, 2 * MANY)]
-    for each in more:
-        clone.insert(each, InsertMode.ADD)
-    assert isinstance(clone, RouteTable6)
-    check(clone, routes + more)
-    check(table, routes)
-
-
-def test_a_table_that_is_cleaned_while_it_grows_loses_what_is_gone_and_nothing_else() -> None:
-    table = RouteTable6()
-    for number in range(160):
-        for plen in (48, 49, 50):
-            table.insert(numbered(number, plen, dev="ab"[number % 2]), InsertMode.ADD)
-    stay = [each for each in table if each.dev == "b"]
-    swept = begin(table, lambda each: each.dev == "a")
-    list(clean(swept))
-    assert not is_clean(table)
-    new = [numbered(number, dev="a") for number in range(1000, 1000 + MANY)]
-    for each in new:
-        table.insert(each, InsertMode.ADD)
-    while not is_clean(table):
-        list(clean(swept))
-    last = numbered(5000)
-    table.insert(last, InsertMode.ADD)
-    assert table.size == LARGE
-    everything = [*stay, *new, last]
-    assert list(table) == sorted(everything, key=table.order)
-    assert len(table) == len(everything)
 
 
 def test_what_is_inside_of_a_prefix_is_shown_before_it() -> None:
