@@ -8,6 +8,7 @@ from io import RawIOBase
 from itertools import islice
 from typing import Any, TextIO
 
+from smolctl.cli.clock import Clock
 from smolctl.cli.words.options import Options
 from smolctl.errors import COMMANDS, SmolctlError
 
@@ -42,10 +43,12 @@ class Output:
 
     Args:
         options: which form the user wants.
+        clock: for times of day; this machine's unless said otherwise.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock: Clock | None = None) -> None:
         self.options = options
+        self.clock = clock or Clock()
         self._colors: dict[bool, bool] = {}
         self._within_line = False
 

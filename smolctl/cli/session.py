@@ -1,16 +1,13 @@
-"""One command's run: its options, its output and its connection to the daemon."""
+"""One command's run: its options, its output and its surroundings."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from smolctl.cli.daemons import Around, Asking, Daemons
 from smolctl.cli.output import Output, stderr_is_terminal
 from smolctl.cli.words.options import Options
-from smolctl.control.changes import asks
-
-if TYPE_CHECKING:  # the client costs time that --help and completion need not spend
-    from smolctl.client import Client
 
 Event = dict[str, Any]
 PATIENCE_S = 0.1
@@ -22,44 +19,41 @@ class Session:
 
     Args:
         options: the global options of the command line.
-        other: a session whose connections this one uses too, and leaves open.
+        other: a session whose surroundings this one has, too, and its files.
+        around: its surroundings; the daemons of this user unless said otherwise.
     """
 
-    def __init__(self, options: Options, other: "Session | None" = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        other: "Session | None" = None,
+        around: Around | None = None,
+    ) -> None:
         self.options = options
-        self.out = Output(options)
+        self.around: Around = other.around if other else around or Daemons()
+        self.out = Output(options, self.around.clock)
         self.kind = ""
         """Kind of the command for the exit table, see ``exit.status``."""
         self.interrupted = False
         """SIGINT came while events were awaited, and their request was asked to end."""
         self.files: tuple[str, ...] = other.files if other else ()
         """The batch files that are being run, the outermost first."""
-        self._clients: dict[str, Client] = other._clients if other else {}
 
-    def client(self, op: str) -> "Client":
-        """Return the connection to the daemon of the options' stack, which is made on first use.
-
-        It starts the daemon when that is not running. A question does so only where the command
-        line names no stack: a newcomer's first ``route show`` works, and a mistyped name is not
-        taken for an empty stack.
-
-        Args:
-            op: the operation that is to be asked for.
+    def admit(self, path: str, args: Mapping[str, Any]) -> None:
+        """Let a command run; see ``Around.admit``.
 
         Raises:
-            SmolctlError: as ``Client.connect``.
+            SmolctlError: it has no place here.
         """
-        client = self._clients.get(self.options.stack)
-        if client is None:
-            from smolctl.client import Client
+        self.around.admit(path, args)
 
-            options = self.options
-            client = self._clients[options.stack] = Client.connect(
-                options.stack,
-                start=not (options.no_start or (options.named and asks(op))),
-                notice=self.out.notice,
-            )
-        return client
+    def client(self, op: str) -> Asking:
+        """Return the options' stack, which is asked for an operation.
+
+        Raises:
+            SmolctlError: it cannot be reached.
+        """
+        return self.around.reach(self.options, op, self.out.notice)
 
     def call(self, op: str, **args: Any) -> list[dict[str, Any]]:
         """Run one request and return its rows.
@@ -112,35 +106,21 @@ class Session:
         """
         client = self.client(op)
         stream = client.stream(op, **self.options.asked(args))
-
-        def interrupt(_number: int, _frame: FrameType | None) -> None:
-            self.interrupted = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            client.cancel()
-
-        previous = {signal.SIGINT: signal.signal(signal.SIGINT, interrupt)}
-        if has_status:
-            ask = signal.signal(signal.SIGQUIT, lambda _number, _frame: client.ask_status())
-            previous[signal.SIGQUIT] = ask
-        try:
-            events: Iterator[Event] = iter(stream)
-            for event in events:
+        with self.around.interrupts(client, self._interrupt, has_status=has_status):
+            for event in stream:
                 handle(event)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
         return dict(stream.result)
 
+    def _interrupt(self) -> None:
+        self.interrupted = True
+
     def forget(self) -> None:
-        """Close the connection to the options' stack; the next request makes another one."""
-        client = self._clients.pop(self.options.stack, None)
-        if client is not None:
-            client.close()
+        """Let go of the options' stack; the next request finds it anew."""
+        self.around.forget(self.options.stack)
 
     def close(self) -> None:
-        """Close the connections."""
-        while self._clients:
-            self._clients.popitem()[1].close()
+        """Let go of all stacks."""
+        self.around.close()
 
 
 class _Patience:

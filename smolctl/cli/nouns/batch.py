@@ -122,6 +122,7 @@ class Batch:
 
     def _run_alone(self, line: Line, session: Session, verb: Verb, args: Args) -> None:
         try:
+            session.admit(verb.path, args)
             status = verb.run(session, args) or exits.DONE
         except OutputError:
             raise

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from datetime import datetime
 from typing import IO, NamedTuple, Protocol
 
 from smolctl.capture import Interface, Record
@@ -78,7 +77,7 @@ class TextSink:
         """Write the line of a packet, and its fields if asked to say more."""
         record, out = shown.record, self._out
         place, fate = _place(record, out), _fate(shown, self._why, out)
-        out.line(f"{_stamp(record.time_ns)}{place} {summary(record)}{fate}")
+        out.line(f"{_stamp(record.time_ns, out)}{place} {summary(record)}{fate}")
         if out.options.verbose:
             from smolctl.cli.nouns import dissect
 
@@ -214,14 +213,13 @@ class FileSink:
 # --- what is said about a packet ------------------------------------------------------------------
 
 
-def _stamp(time_ns: int) -> str:
+def _stamp(time_ns: int, out: Output) -> str:
     """Return the local time of day, as tcpdump has it, after the date unless it is today's."""
     if not time_ns:  # a file may not say
         return "-" * 15
     seconds, rest = divmod(time_ns, _NS_PER_S)
-    at = datetime.fromtimestamp(seconds)
-    day = "" if at.date() == datetime.now().date() else f"{at:%Y-%m-%d} "
-    return f"{day}{at:%H:%M:%S}.{rest // 1000:06d}"
+    at = out.clock.local(seconds)
+    return f"{out.clock.day(at)}{at:%H:%M:%S}.{rest // 1000:06d}"
 
 
 def _place(record: Record, out: Output) -> str:

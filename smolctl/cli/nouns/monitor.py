@@ -1,7 +1,6 @@
 """``smolctl monitor``: what happens on the stack, as it happens."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import addr, link, neigh, route, rule, socket
@@ -77,7 +76,7 @@ def render(event: Event, out: Output, *, labels: bool) -> Iterator[str]:
     kind = event["event"]
     label = f"[{kind.upper()}]" if labels else ""
     deleted = "Deleted " if event.get("deleted") else ""
-    at = datetime.fromtimestamp(event["time"])
+    at = out.clock.local(event["time"])
     if options.tshort:
         stamp = f"[{at:%Y-%m-%dT%H:%M:%S.%f}] "
     elif options.timestamp:

@@ -1,6 +1,5 @@
 """``smolctl ping``: ICMP echo, with the text of iputils."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -152,12 +151,6 @@ def status(event: Event) -> str:
     return f"{line}, {'/'.join(keys)} = {times} ms"
 
 
-def _stamp() -> str:
-    from time import time
-
-    return f"[{time():.6f}] "
-
-
 class _Dots:
     """The dots of a flood, as iputils has them: one for each request that has no answer.
 
@@ -256,12 +249,16 @@ def _run(session: Session, args: Args) -> int:
     if dots:
         args["tell_sent"] = True
     if args.pop("adaptive", False):
-        args["adaptive"] = _QUICKEST_S if os.geteuid() == 0 else _QUICK_S
+        args["adaptive"] = _QUICKEST_S if session.around.root else _QUICK_S
     request = _chosen(pmtudisc.chosen(_meant(args)))
     if session.options.json:
         session.options.quiet = quiet
     out = session.out
-    lines = _Lines(out, request, lambda: bell + (_stamp() if stamped else ""), quiet=quiet)
+
+    def before() -> str:
+        return bell + (f"[{out.clock.time():.6f}] " if stamped else "")
+
+    lines = _Lines(out, request, before, quiet=quiet)
     done = stream.run(
         session,
         "ping.run",

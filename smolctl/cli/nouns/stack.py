@@ -17,7 +17,8 @@ _LIST_PATIENCE_S = 1.0
 def render_status(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
     """Yield what is known about one stack."""
     for row in rows:
-        yield f"stack {row['name']} is running: pid {row['pid']}, up {uptime(row['uptime_ms'])}"
+        process = f"pid {row['pid']}, " if "pid" in row else ""  # a node of a lab has none
+        yield f"stack {row['name']} is running: {process}up {uptime(row['uptime_ms'])}"
         known = [key for key in _STATUS_KEYS if key in row]
         yield from ("  " + line for line in aligned([[key, row[key]] for key in known]))
 
@@ -127,9 +128,7 @@ def _status(stack: str) -> dict[str, Any] | None:
 
 
 def _stop(session: Session, args: Args) -> None:
-    from smolctl.client import stop_daemon
-
-    stop_daemon(session.options.stack)
+    session.around.stop(session.options.stack)
     session.out.notice(f'stopped stack "{session.options.stack}"')
     show(session, [], args, None)
 

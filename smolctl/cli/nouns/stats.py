@@ -1,7 +1,6 @@
 """``smolctl stats``: counters."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from smolctl.cli.nouns.tables import aligned
@@ -29,7 +28,7 @@ def render_drops(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             row["class"],
             out.paint(COLORS.get(row["class"], "wait"), row["reason"]),
             row.get("dev", ""),
-            _clock(row["time"]),
+            _last(row["time"], out),
             _hint(row),
         ]
         for row in rows
@@ -46,10 +45,10 @@ def _hint(row: Mapping[str, Any]) -> str:
     return text
 
 
-def _clock(seconds: float) -> str:
+def _last(seconds: float, out: Output) -> str:
     """Return the local time of day, after the date unless it is today's."""
-    at = datetime.fromtimestamp(seconds)
-    return f"{at:%H:%M:%S}" if at.date() == datetime.now().date() else f"{at:%Y-%m-%d %H:%M:%S}"
+    at = out.clock.local(seconds)
+    return f"{out.clock.day(at)}{at:%H:%M:%S}"
 
 
 COMMAND = Noun(

@@ -1,7 +1,5 @@
 """Probes of ``smolctl tcp``: SYNs that open nothing, and what answers them."""
 
-from time import time
-
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import ping, stream, traceroute
 from smolctl.cli.nouns.tcp_words import target
@@ -53,7 +51,7 @@ def _ping(session: Session, args: Args) -> int:
 
     def say(text: str) -> None:
         if not quiet:
-            out.line(f"[{time():.6f}] {text}" if stamped else text)
+            out.line(f"[{out.clock.time():.6f}] {text}" if stamped else text)
 
     def started(event: Event) -> None:
         source = f" from {event['src']} {event['dev']}" if "src" in event else ""

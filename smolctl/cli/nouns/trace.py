@@ -1,7 +1,6 @@
 """``smolctl trace``: what happens to each packet, step by step, as it happens."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import link, packets, why
@@ -14,7 +13,7 @@ from smolctl.errors import SmolctlError
 
 def render(event: Event, out: Output) -> Iterator[str]:
     """Yield the headline of a packet, its steps and its verdict; one line if it still waits."""
-    at = datetime.fromtimestamp(event["time"])
+    at = out.clock.local(event["time"])
     dev = out.paint("ifname", event.get("dev", "-"))
     head = f"{at:%H:%M:%S.%f} {dev} {event['dir']:<3} {event['summary']}"
     options = out.options

@@ -162,6 +162,7 @@ class Verb(Helpful):
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command and return its exit status."""
+        ctx.obj.admit(self.path, ctx.params)
         return self.run(ctx.obj, ctx.params) or 0
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
