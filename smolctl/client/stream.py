@@ -39,6 +39,7 @@ class StreamSocket(socket.socket):
         stack: name of the stack; None for SMOLCTL_STACK, or else "default".
         start: start the stack's daemon when it is not running.
         family: AF_INET or AF_INET6.
+        owner: whose it is, for ``smolctl socket show``; None for the program's name.
 
     Raises:
         SmolctlError: as ``Client.connect``.
@@ -47,12 +48,19 @@ class StreamSocket(socket.socket):
     """
 
     def __init__(
-        self, stack: str | None = None, *, start: bool = True, family: int = socket.AF_INET
+        self,
+        stack: str | None = None,
+        *,
+        start: bool = True,
+        family: int = socket.AF_INET,
+        owner: str | None = None,
     ) -> None:
         if family not in (socket.AF_INET, socket.AF_INET6):
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
         args = {"family": "inet6"} if family == socket.AF_INET6 else {}
+        if owner is not None:
+            args["owner"] = owner
         hub, number, fd = open_socket(stack, args, start=start)
         self._attach(hub, number, fd, family)
 

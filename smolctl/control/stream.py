@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from smolctl.control.codec import encode_json
 from smolctl.errors import ControlError
 
-VERSION = 1
+VERSION = 2
 """Number of what is written here; both ends must agree on it."""
 TAKEN = b"\1"
 """A byte for each connection that the program has taken."""

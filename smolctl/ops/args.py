@@ -21,10 +21,10 @@ from smolctl.wire.address import (
     IPV6_MARK,
     Family,
     family_of,
-    is_scoped,
     parse_address,
     parse_mac,
     parse_prefix,
+    parse_zoned,
     split_zone,
 )
 
@@ -179,14 +179,8 @@ class Args:
         text = self.text(name)
         if text is None:
             return None
-        plain, zone = _value(split_zone, text)
-        value = _value(parse_address if either else self._address, plain)
-        if zone is not None and not is_scoped(value):
-            raise InvalidArgument(
-                f"{_shown(text)}: only link-local addresses and groups have a zone",
-                hint=f"{plain}; an interface is chosen by: dev {zone}",
-            )
-        return value
+        family = None if either else self.family
+        return _value(lambda word: parse_zoned(word, family)[0], text)
 
     def device(self, *names: str) -> str | None:
         """Return the interface that "dev" names, or the zone of one of these addresses; or None.

@@ -124,9 +124,9 @@ class SocketNames:
     def _no_zone(self, address: int) -> InvalidArgument:
         shown = format_address(address)
         wires = [link for link in self._interfaces.values() if not link.loopback]
-        index = wires[0].index if wires else 1
+        dev = wires[0].name if wires else "DEV"
         return InvalidArgument(
-            f"{shown} is on every link: name one", hint=f'("{shown}", PORT, 0, {index})'
+            f"{shown} is an address of one link: which one?", hint=f"name it: {shown}%{dev}"
         )
 
     def outward(self, address: int | None) -> int:

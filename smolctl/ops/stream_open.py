@@ -104,7 +104,7 @@ class HubJob(Job):
         passed: Sequence[Passed] = ()
         try:
             if command.do == "open":
-                args = Args("open", command.args, frozenset({"family"}))
+                args = Args("open", command.args, frozenset({"family", "owner"}))
                 fields, passed = self._open(args)
             else:
                 fields, passed = self._do(command, now)
@@ -117,7 +117,7 @@ class HubJob(Job):
         """Open a socket."""
         if self._channel is None:
             raise AssertionError("a program that commands has a channel")
-        socket = self._stack.tcp.open(self._owner, args.family or IPV4)
+        socket = self._stack.tcp.open(args.text("owner") or self._owner, args.family or IPV4)
         socket.pid = self._pid
         end = StreamEnd(self, self._stack, socket)
         try:

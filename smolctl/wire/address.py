@@ -88,21 +88,39 @@ def parse_address(text: str, family: Family | None = None) -> int:
         return _parse6(text)
     parts = text.split(".")
     if len(parts) != 4:
-        if _is_ipv6(text):
-            raise ValueError(f"{_shown(text)} is an IPv6 address, and an IPv4 address is needed")
-        raise ValueError(
-            f"{_shown(text)} is not an IPv4 address: four numbers are needed, as in 10.0.0.1"
-        )
+        raise _not_ipv4(text, "four numbers are needed, as in 10.0.0.1")
     value = 0
     for part in parts:
         octet = _OCTETS.get(part)
         if octet is None:
-            raise ValueError(
-                f"{_shown(text)} is not an IPv4 address: "
-                f"{_shown(part)} is not a number from 0 to 255 without leading zeros"
+            raise _not_ipv4(
+                text, f"{_shown(part)} is not a number from 0 to 255 without leading zeros"
             )
         value = value << 8 | octet
     return value
+
+
+def _not_ipv4(text: str, why: str) -> ValueError:
+    """Return what is wrong with a word that is not an IPv4 address."""
+    if _is_ipv6(text):
+        return ValueError(f"{_shown(text)} is an IPv6 address, and an IPv4 address is needed")
+    if _is_name(text):
+        return ValueError(
+            f"{_shown(text)} is not an address, such as 10.0.0.1, and names are not looked up"
+        )
+    return ValueError(f"{_shown(text)} is not an IPv4 address: {why}")
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a word may be meant as the name of a host.
+
+    Source: RFC 1123 2.1: letters, digits, hyphens and dots, and the last label is alphabetic; RFC
+    1035 2.3.4: a label has 63 characters at most.
+    """
+    plain = text.removesuffix(".").replace("-", "")
+    labels = plain.split(".")
+    fit = all(label.isalnum() and len(label) < 64 for label in labels)
+    return fit and plain.isascii() and labels[-1][0].isalpha()
 
 
 def _is_ipv6(text: str) -> bool:
@@ -166,6 +184,26 @@ def split_zone(text: str) -> tuple[str, str | None]:
     if percent and not zone:
         raise ValueError(f"{_shown(text)}: an interface is needed behind %, as in fe80::1%tap0")
     return address + slash + length, zone or None
+
+
+def parse_zoned(text: str, family: Family | None = None) -> tuple[int, str | None]:
+    """Return the address that ``ADDRESS[%ZONE]`` spells, and its zone, None when not given.
+
+    Args:
+        family: see ``parse_address``.
+
+    Raises:
+        ValueError: as ``parse_address`` and ``split_zone``; also for a zone of an address that is
+            the same everywhere.
+    """
+    plain, zone = split_zone(text)
+    address = parse_address(plain, family)
+    if zone is not None and not is_scoped(address):
+        raise ValueError(
+            f"{_shown(text)}: only link-local addresses and groups have a zone; an interface is"
+            f" chosen by dev {zone}"
+        )
+    return address, zone
 
 
 def format_address(address: int) -> str:

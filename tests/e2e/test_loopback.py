@@ -89,11 +89,40 @@ def test_a_flood_shows_its_rate(smolctl: SmolctlEnv, how: tuple[str, str]) -> No
 def test_a_stream_between_two_commands_without_privileges(user: SmolctlEnv) -> None:
     listener = user.popen("tcp", "listen", "127.0.0.1:8080", "--count", "1")
     listener.wait_for("listening on 127.0.0.1:8080")
+    (row,) = user.json("socket", "show", "-l")
+    assert (row["owner"], row["pid"]) == ("tcp listen", listener.process.pid)
     sent = user.cold("tcp", "connect", "127.0.0.1:8080", input=f"{TEXT}\n")
     assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
     received = listener.wait()
     assert (received.returncode, received.stdout) == (0, f"{TEXT}\n")
     assert capabilities(daemon_pid(user)) == 0
+
+
+@pytest.mark.parametrize("server", [("listen",), ("bench", "--server")])
+def test_a_server_ends_in_time_though_data_comes(
+    smolctl: SmolctlEnv, server: tuple[str, ...]
+) -> None:
+    words = " ".join(server)
+    listener = smolctl.shell(f"smolctl tcp {words} 9000 -w 0.4 > {os.devnull}")
+    wait_until(lambda: smolctl.json("socket", "show", "-l"), "it to listen")
+    sending = smolctl.shell("smolctl tcp connect 127.0.0.1:9000 < /dev/zero")
+    assert listener.wait(10).returncode == 1  # as none had ended
+    assert sending.wait(10).returncode == 1
+
+
+def test_names_are_refused_alike(smolctl: SmolctlEnv) -> None:
+    """The stack has no resolver, and an address is needed by whatever explains a packet."""
+    where = "localhost:9"
+    for words in (
+        ("ping", "localhost"), ("traceroute", "localhost"), ("udp", "send", where, "x"),
+        ("tcp", "send", where, "x"), ("tcp", "connect", where), ("tcp", "ping", where),
+        ("tcp", "scan", where), ("tcp", "traceroute", where), ("tcp", "http", where),
+        ("tcp", "bench", where), ("tcp", "listen", where), ("tcp", "bench", "--server", where),
+        ("tcp", "connect", "-s", "localhost", "127.0.0.1:9"), ("tcp", "echo", where),
+    ):  # fmt: skip
+        refused = smolctl(*words)
+        assert (refused.returncode, refused.stdout) == (2, ""), words
+        assert "'localhost' is not an address, such as 10.0.0.1" in refused.stderr, words
 
 
 def test_an_archive_goes_through_two_pipes(smolctl: SmolctlEnv) -> None:

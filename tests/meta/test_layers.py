@@ -50,6 +50,7 @@ MODULES: dict[str, dict[str, str]] = {
     "cli": {
         "smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked",
         "smolctl.stack.sysctl.profiles": "completion offers them before a stack runs; data as well",
+        "smolctl.wire.address": "addresses are checked where they are typed, as the stack does",
         "smolctl.stack.sysctl.settings": "completion offers keys before a stack runs; data as well",
     },
     "ops": {

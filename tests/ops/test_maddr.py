@@ -159,7 +159,7 @@ def test_a_port_is_shared_when_asked_for(api: Api) -> None:
     [
         ({"group": "10.0.0.2"}, "is not a group"),
         ({"group": GROUP, "source": "224.0.0.5"}, "not the address of one sender"),
-        ({"group": GROUP, "source": "10.0.0.2,x"}, "'x' is not an IPv4 address"),
+        ({"group": GROUP, "source": "10.0.0.2,x"}, "'x' is not an address"),
         ({"group": None, "source": "10.0.0.2"}, "name the group"),
         ({"group": GROUP, "dev": None}, "no route says"),
     ],

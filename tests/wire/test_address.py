@@ -72,6 +72,12 @@ def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
     assert len(message) < 300
 
 
+@pytest.mark.parametrize("name", ["localhost", "eth0", "www.example.org.", "my-host.a.b.example"])
+def test_a_name_is_told_to_be_one(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{name}' is not an address, .* names are not looked"):
+        parse_address(name)
+
+
 def test_a_family_that_is_asked_for_is_the_only_one_taken() -> None:
     assert parse_address("::1", IPV6) == parse_address("::1") == LOOPBACK6
     assert parse_address("10.0.0.1", IPV4) == parse_address("10.0.0.1")

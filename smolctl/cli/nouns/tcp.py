@@ -117,7 +117,7 @@ def _connect(session: Session, args: Args) -> int:
 def _listen(session: Session, args: Args) -> int:
     from smolctl.cli.nouns import tcp_pipe
 
-    return tcp_pipe.listen(session, of_listener("tcp listen", args))
+    return tcp_pipe.Listener(session, of_listener("tcp listen", args)).serve()
 
 
 def _http(session: Session, args: Args) -> int:
@@ -136,7 +136,8 @@ def _bench(session: Session, args: Args) -> int:
             if name in args:
                 raise UsageFault(f"tcp bench: a server has no --{name}; the other end has it")
         args["local"] = args.pop("server")
-        return tcp_bench_server.serve(session, of_listener("tcp bench --server", args))
+        listener = of_listener("tcp bench --server", args)
+        return tcp_bench_server.BenchServer(session, listener).serve()
     if "target" not in args:
         raise UsageFault("tcp bench: HOST:PORT is missing", hint="smolctl tcp bench --server 5201")
     from smolctl.cli.nouns import tcp_bench

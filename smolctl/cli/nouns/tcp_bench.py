@@ -6,6 +6,7 @@ look at it, and our own server becomes one by it.
 """
 
 import select
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -14,16 +15,12 @@ from smolctl.cli.nouns import stream
 from smolctl.cli.nouns.tcp_socket import (
     PATIENCE_S,
     Interrupt,
-    bind,
-    connect_to,
+    connected,
     emit,
-    is_six,
     name_of,
     number,
-    open_socket,
     port_of,
-    shown_error,
-    silent,
+    shown_errors,
 )
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
@@ -33,6 +30,8 @@ from smolctl.client.errors import said_of
 from smolctl.client.stream import StreamSocket
 from smolctl.errors import InvalidArgument
 
+OWNER = "tcp bench"
+"""The owner of its sockets, at either end."""
 REVERSE = b"R"
 CHUNK = 1 << 18
 ZEROS = memoryview(bytes(CHUNK))
@@ -54,22 +53,10 @@ def run(session: Session, args: Args) -> int:
         raise InvalidArgument(f"parallel {streams} is more than {_STREAMS_MAX}")
     wait = number(args, "wait", 0)
     bench = _Bench(session, peer, seconds, interval, reverse=bool(args.get("reverse")))
-    try:
-        with Interrupt() as interrupt:
-            bench.connect(args, streams, wait)
-            return bench.measure(interrupt)
-    except TimeoutError as error:
-        if said_of(error) is None:
-            raise silent(*peer, wait) from None
-        raise shown_error(error) from None
-    except BrokenPipeError as error:
-        if said_of(error) is None:
-            raise  # of standard output
-        raise shown_error(error) from None
-    except OSError as error:
-        raise shown_error(error) from None
-    finally:
-        bench.close()
+    with shown_errors(), ExitStack() as connections, Interrupt() as interrupt:
+        for _ in range(streams):
+            bench.add(connections.enter_context(connected(session, OWNER, args, peer, wait)))
+        return bench.measure(interrupt)
 
 
 def _time(args: Args, name: str, default: float) -> float:
@@ -119,32 +106,17 @@ class _Bench:
         self._began = self._line_s = 0.0
         self._wrong: Row = {}
 
-    def close(self) -> None:
-        """Close the connections."""
-        for each in self._streams:
-            each.one.close()
-
-    # --- opening ----------------------------------------------------------------------------------
-
-    def connect(self, args: Args, streams: int, wait: float | None) -> None:
-        """Open the connections.
-
-        Raises:
-            OSError: one was not opened.
-        """
-        host, port = self._peer
-        for number_ in range(1, streams + 1):
-            one = open_socket(self._session, six=is_six(self._session, host))
-            self._streams.append(_Stream(number_, one))
-            bind(one, args)
-            connect_to(self._session, one, self._peer, wait)
-            one.settimeout(None)
-            if self._reverse:
-                one.send(REVERSE)
-            one.setblocking(False)
-            src, sport = name_of(one.getsockname())
-            emit(self._session, "connected", id=number_, src=src, sport=sport, dst=host, dport=port)
-            self._lines.say(f"[{number_:3}] {joined(src, sport)} connected to {joined(host, port)}")
+    def add(self, one: StreamSocket) -> None:
+        """Take a connection, and have the peer send, if it is to."""
+        one.settimeout(None)
+        if self._reverse:
+            one.send(REVERSE)
+        one.setblocking(False)
+        each = _Stream(len(self._streams) + 1, one)
+        self._streams.append(each)
+        (src, sport), (host, port) = name_of(one.getsockname()), self._peer
+        emit(self._session, "connected", id=each.number, src=src, sport=sport, dst=host, dport=port)
+        self._lines.say(f"[{each.number:3}] {joined(src, sport)} connected to {joined(host, port)}")
 
     # --- measuring --------------------------------------------------------------------------------
 

@@ -13,16 +13,12 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.nouns.progress import Progress
 from smolctl.cli.nouns.tcp_socket import (
-    bind,
-    connect_to,
+    connected,
     emit,
-    is_six,
     name_of,
     number,
-    open_socket,
     port_of,
-    shown_error,
-    silent,
+    shown_errors,
 )
 from smolctl.cli.output import OutputError
 from smolctl.cli.session import Session
@@ -90,28 +86,19 @@ class _Get:
 
     def run(self) -> int:
         """Do it; return the exit status."""
-        host, _ = self._peer
-        try:
-            with open_socket(self._session, six=is_six(self._session, host)) as one:
-                bind(one, self._args)
-                try:
-                    connect_to(self._session, one, self._peer, self._wait)
-                except TimeoutError as error:
-                    if said_of(error) is None:
-                        raise silent(*self._peer, self._wait) from None
-                    raise
-                self._took("connect")
-                src, sport = name_of(one.getsockname())
-                emit(
-                    self._session, "connected", src=src, sport=sport, dst=host,
-                    dport=self._peer[1], after_ms=self._times["connect"],
-                )  # fmt: skip
-                one.settimeout(self._wait)
-                return self._finish(self._exchange(one))
-        except BrokenPipeError:
-            raise  # of standard output
-        except OSError as error:
-            raise shown_error(error) from None
+        peer = self._peer
+        with (
+            shown_errors(),
+            connected(self._session, "tcp http", self._args, peer, self._wait) as one,
+        ):
+            self._took("connect")
+            src, sport = name_of(one.getsockname())
+            emit(
+                self._session, "connected", src=src, sport=sport, dst=peer[0], dport=peer[1],
+                after_ms=self._times["connect"],
+            )  # fmt: skip
+            one.settimeout(self._wait)
+            return self._finish(self._exchange(one))
 
     def _took(self, phase: str) -> None:
         self._times[phase] = round((monotonic() - self._began) * 1000, 3)

@@ -9,20 +9,17 @@ import select
 import socket
 import sys
 from time import monotonic
+from typing import Any
 
 from smolctl.cli import exit as exits
+from smolctl.cli.nouns.tcp_server import Connection, Server
 from smolctl.cli.nouns.tcp_socket import (
-    Interrupt,
-    bind,
-    connect_to,
+    connected,
     emit,
-    is_six,
-    listening,
     name_of,
     number,
-    open_socket,
     port_of,
-    shown_error,
+    shown_errors,
     silent,
 )
 from smolctl.cli.session import Session
@@ -30,6 +27,7 @@ from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
 from smolctl.client.errors import said_of
 from smolctl.client.stream import StreamSocket
+from smolctl.errors import SmolctlError
 
 _CHUNK = 1 << 16
 
@@ -40,38 +38,30 @@ _CHUNK = 1 << 16
 def connect(session: Session, args: Args) -> int:
     """Connect, and move data until both ends are done."""
     wait, out = number(args, "wait", 0), session.out
-    dst, port = args["dst"], port_of(args["port"])
+    peer = args["dst"], port_of(args["port"])
     began = monotonic()
-    try:
-        with open_socket(session, six=is_six(session, dst)) as one:
-            bind(one, args)
-            connect_to(session, one, (dst, port), wait)
-            after = (monotonic() - began) * 1000
-            (src, sport), where = name_of(one.getsockname()), joined(dst, port)
-            emit(
-                session, "connected", src=src, sport=sport, dst=dst, dport=port,
-                after_ms=round(after, 3),
-            )  # fmt: skip
-            text = f"connected to {where} from {joined(src, sport)} after {after:.1f} ms"
-            zero = bool(args.get("zero"))
-            if zero and not session.options.json:
-                if not session.options.quiet:
-                    out.line(text)
-            elif session.options.verbose:
-                out.notice(text)
+    with shown_errors(), connected(session, "tcp connect", args, peer, wait) as one:
+        after = (monotonic() - began) * 1000
+        (src, sport), where = name_of(one.getsockname()), joined(*peer)
+        emit(
+            session, "connected", src=src, sport=sport, dst=peer[0], dport=peer[1],
+            after_ms=round(after, 3),
+        )  # fmt: skip
+        text = f"connected to {where} from {joined(src, sport)} after {after:.1f} ms"
+        zero = bool(args.get("zero"))
+        if zero and not session.options.json:
+            if not session.options.quiet:
+                out.line(text)
+        elif session.options.verbose:
+            out.notice(text)
+        try:
             sent, received = (0, 0) if zero else _Mover(session, one, wait).run()
-            seconds = round(monotonic() - began, 6)
-            emit(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)
-    except TimeoutError as error:
-        if said_of(error) is None:
-            raise silent(dst, port, wait) from None
-        raise shown_error(error) from None
-    except BrokenPipeError as error:
-        if said_of(error) is None:
-            raise  # of standard output
-        raise shown_error(error) from None
-    except OSError as error:
-        raise shown_error(error) from None
+        except TimeoutError as error:
+            if said_of(error) is None:
+                raise silent(*peer, wait) from None
+            raise
+        seconds = round(monotonic() - began, 6)
+        emit(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)
     return exits.DONE
 
 
@@ -162,104 +152,39 @@ class _Mover:
 # --- listen ---------------------------------------------------------------------------------------
 
 
-def listen(session: Session, args: Args) -> int:
-    """Take connections, and write what they bring."""
-    count, wait = number(args, "count", 1), number(args, "wait", 0)
-    backlog = number(args, "backlog", 0)
-    try:
-        with listening(session, args, 4096 if backlog is None else int(backlog)) as one:
-            server = _Server(session, one, None if count is None else int(count))
-            with Interrupt() as interrupt:
-                server.run(None if wait is None else monotonic() + wait, interrupt)
-            return server.finish()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise shown_error(error) from None
+class Listener(Server):
+    """``smolctl tcp listen``: what connections bring goes to standard output."""
 
+    def __init__(self, session: Session, args: Args) -> None:
+        super().__init__(session, "tcp listen", args)
+        self._received = 0
 
-class _Server:
-    """A socket that listens, and its connections."""
-
-    def __init__(self, session: Session, one: StreamSocket, count: int | None) -> None:
-        self._session, self._one, self._count = session, one, count
-        self._open: dict[int, tuple[StreamSocket, tuple[str, int], int]] = {}
-        self._accepted = self._ended = self._failed = self._received = 0
-
-    def run(self, until: float | None, interrupt: Interrupt) -> None:
-        """Serve until there were enough connections, the time is up, or SIGINT comes."""
-        while not interrupt.came and self._ended != self._count:
-            poll = select.poll()
-            if self._accepted != self._count:
-                poll.register(self._one, select.POLLIN)
-            for fd in (*self._open, interrupt.fileno()):
-                poll.register(fd, select.POLLIN)
-            left = None if until is None else max(until - monotonic(), 0)
-            ready = poll.poll(None if left is None else left * 1000)
-            if not ready:
-                return
-            for fd, _ in ready:
-                if fd == self._one.fileno():
-                    self._accept()
-                elif fd in self._open:
-                    self._receive(fd)
-
-    def _accept(self) -> None:
-        try:
-            made, address = self._one.accept()
-        except BlockingIOError:
-            return
-        made.setblocking(False)
-        self._accepted += 1
-        src, sport = name_of(address)
-        self._open[made.fileno()] = made, (src, sport), 0
-        emit(self._session, "accepted", src=src, sport=sport)
-        if not self._session.options.json:
-            self._session.out.notice(f"connection from {joined(src, sport)}")
-
-    def _receive(self, fd: int) -> None:
-        made, (src, sport), size = self._open[fd]
-        try:
-            data = made.recv(_CHUNK)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._fail(fd, error)
-            return
-        if not data:
-            emit(self._session, "closed", src=src, sport=sport, bytes=size)
-            self._close(fd)
-            return
+    def move(self, each: Connection) -> bool:
+        """Write what has come; see ``Server``."""
+        data = each.one.recv(_CHUNK)
+        each.size += len(data)
         self._received += len(data)
-        self._open[fd] = made, (src, sport), size + len(data)
-        if self._session.options.json:
+        if data and self.session.options.json:
             text = base64.b64encode(data).decode()
-            emit(self._session, "data", src=src, sport=sport, bytes=len(data), data=text)
-        else:
-            self._session.out.raw(data)
+            emit(self.session, "data", src=each.src, sport=each.sport, bytes=len(data), data=text)
+        elif data:
+            self.session.out.raw(data)
+        return bool(data)
 
-    def _fail(self, fd: int, error: OSError) -> None:
-        """Say that a connection did not end in order."""
-        problem, (_, (src, sport), size) = shown_error(error), self._open[fd]
-        self._failed += 1
-        fields = {"src": src, "sport": sport, "bytes": size, "reason": problem.code}
-        emit(self._session, "failed", **fields, message=problem.message, hint=problem.hint)
-        if not self._session.options.json:
-            self._session.out.failure(f"{joined(src, sport)}: {problem.message}", problem.hint)
-        self._close(fd)
+    def closed(self, each: Connection) -> None:
+        """Tell how much came."""
+        emit(self.session, "closed", src=each.src, sport=each.sport, bytes=each.size)
 
-    def _close(self, fd: int) -> None:
-        self._open.pop(fd)[0].close()
-        self._ended += 1
-
-    def finish(self) -> int:
-        """Close what is open, and return the exit status."""
-        for fd in list(self._open):
-            self._open.pop(fd)[0].close()
-        enough = self._ended > 0 if self._count is None else self._ended == self._count
-        good = enough and not self._failed
+    def failed(self, each: Connection, problem: SmolctlError) -> None:
+        """Tell what happened, and how much had come."""
         emit(
-            self._session, "summary", connections=self._accepted, failed=self._failed,
-            received=self._received, ok=good,
+            self.session, "failed", src=each.src, sport=each.sport, bytes=each.size,
+            reason=problem.code, message=problem.message, hint=problem.hint,
         )  # fmt: skip
-        return exits.DONE if good else exits.NO
+        if not self.session.options.json:
+            where = joined(each.src, each.sport)
+            self.session.out.failure(f"{where}: {problem.message}", problem.hint)
+
+    def totals(self) -> dict[str, Any]:
+        """Return how much came by all connections."""
+        return {"received": self._received}

@@ -16,33 +16,64 @@ from smolctl.client.errors import said_of
 from smolctl.client.stream import StreamSocket
 from smolctl.control.changes import asks
 from smolctl.errors import ClientError, InvalidArgument, SmolctlError
+from smolctl.wire.address import IPV4, IPV6, parse_zoned
 
 PATIENCE_S = 0.1
 """After this long a person is told what is waited for."""
 _MAPPED = "::ffff:"
 
 
-def open_socket(session: Session, *, six: bool) -> StreamSocket:
-    """Return a socket of the options' stack, which is started as by any other command."""
+def open_socket(session: Session, owner: str, *, six: bool) -> StreamSocket:
+    """Return a socket of the options' stack, which is started as by any other command.
+
+    Args:
+        owner: the command.
+    """
     assert not asks("stream.open")
     session.client("stream.open")
-    return StreamSocket(
-        session.options.stack, start=False, family=socket.AF_INET6 if six else socket.AF_INET
-    )
+    family = socket.AF_INET6 if six else socket.AF_INET
+    return StreamSocket(session.options.stack, start=False, family=family, owner=owner)
 
 
 @contextmanager
-def listening(session: Session, args: Args, backlog: int = 4096) -> Iterator[StreamSocket]:
+def connected(
+    session: Session, owner: str, args: Args, peer: tuple[str, int], wait: float | None
+) -> Iterator[StreamSocket]:
+    """Open a connection from what "src", "sport" and "dev" name, and close it at the end.
+
+    Args:
+        peer: host and port.
+        wait: seconds that it may take, None for as long as TCP tries.
+
+    Raises:
+        OSError, SmolctlError: it was not opened.
+    """
+    for host in (peer[0], args.get("src")):
+        if host is not None:
+            _check_host(session, host)
+    with open_socket(session, owner, six=":" in peer[0]) as one:
+        bind(one, args)
+        _connect(session, one, peer, wait)
+        yield one
+
+
+@contextmanager
+def listening(
+    session: Session, owner: str, args: Args, backlog: int = 4096
+) -> Iterator[StreamSocket]:
     """Open a socket that listens at "addr", "port" and "dev", and say so.
 
     Args:
         backlog: connections that may wait.
     """
     host, port = args.get("addr", ""), port_of(args["port"])
+    if host:
+        _check_host(session, host)
     # Without an address it hears both families, unless one is asked for.
     any_family = not host and session.options.family is None
     dev = {"dev": args["dev"]} if "dev" in args else {}
-    with open_socket(session, six=is_six(session, host) or any_family) as one:
+    six = ":" in host if host else session.options.family != "inet"
+    with open_socket(session, owner, six=six) as one:
         if one.family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
         bind(one, dev)
@@ -89,9 +120,17 @@ def number(args: Args, name: str, least: float) -> float | None:
     return value
 
 
-def is_six(session: Session, host: str) -> bool:
-    """Tell whether a host is spoken to by IPv6, or both families are asked for."""
-    return ":" in host or session.options.family == "inet6"
+def _check_host(session: Session, text: str) -> None:
+    """See that an address, which may have a zone, is one of the family that is asked for.
+
+    Raises:
+        InvalidArgument: it is not, in the words of the stack.
+    """
+    family = {"inet": IPV4, "inet6": IPV6}.get(session.options.family or "")
+    try:
+        parse_zoned(text, family)
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from None
 
 
 def shown_error(error: OSError) -> SmolctlError:
@@ -107,6 +146,22 @@ def shown_error(error: OSError) -> SmolctlError:
     if isinstance(error, socket.gaierror):
         return InvalidArgument(str(error.strerror))
     return ClientError(str(error.strerror or error), code="daemon-gone")
+
+
+def is_of_output(error: OSError) -> bool:
+    """Tell whether nobody reads standard output any more; a connection says what it was."""
+    return isinstance(error, BrokenPipeError) and said_of(error) is None
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Turn errors of sockets into those that the command line shows."""
+    try:
+        yield
+    except OSError as error:
+        if is_of_output(error):
+            raise
+        raise shown_error(error) from None
 
 
 def emit(session: Session, event: str, **fields: Any) -> None:
@@ -127,20 +182,24 @@ def silent(dst: str, port: int, wait: float | None) -> SmolctlError:
     return SmolctlError(text, hint=f"smolctl why tcp any {joined(dst, port)}", code="tcp-timed-out")
 
 
-def connect_to(
+def _connect(
     session: Session, one: StreamSocket, peer: tuple[str, int], wait: float | None
 ) -> None:
     """Connect; say what is waited for when it takes a while."""
     one.settimeout(PATIENCE_S if wait is None else min(wait, PATIENCE_S))
     try:
-        one.connect(peer)
-        return
+        try:
+            one.connect(peer)
+        except TimeoutError as error:
+            if said_of(error) is not None or (wait is not None and wait <= PATIENCE_S):
+                raise
+            session.out.waiting(f"{joined(*peer)} to answer SYN")
+            one.settimeout(None if wait is None else wait - PATIENCE_S)
+            one.finish_connect()
     except TimeoutError as error:
-        if said_of(error) is not None or (wait is not None and wait <= PATIENCE_S):
-            raise
-    session.out.waiting(f"{joined(*peer)} to answer SYN")
-    one.settimeout(None if wait is None else wait - PATIENCE_S)
-    one.finish_connect()
+        if said_of(error) is None:
+            raise silent(*peer, wait) from None
+        raise
 
 
 class Interrupt:
