@@ -241,7 +241,7 @@ def test_what_a_failure_says(make: Make) -> None:
     with pytest.raises(ConnectionRefusedError, match="answered SYN with RST") as caught:
         make().connect(NOBODY)
     (note,) = caught.value.__notes__
-    assert note.startswith("is the right port asked, and does the program run at ")  # no command
+    assert note == "what listens: smolctl socket show"
 
 
 def test_the_backlog_counts_what_was_not_accepted(make: Make, home: Home) -> None:

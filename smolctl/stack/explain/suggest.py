@@ -447,6 +447,12 @@ def _has_mac(entry: Neighbor | None) -> bool:
     return entry is not None and entry.lladdr is not None
 
 
+def _own_listeners(net: Network, values: Values) -> More:
+    """Return ``look`` where the port that nobody listens at is one of this stack itself."""
+    ip = values["peer"][0] if "peer" in values else values["ip"]
+    return {"look": "what listens: smolctl socket show"} if net.fib.is_local(ip) else {}
+
+
 def _obedient(_net: Network, values: Values) -> More:
     """Return the ``knob`` that has redirects followed; a router follows none."""
     return {"knob": "ip6.accept_redirects", "value": 1} if values["cause"] == "sysctl" else {}
@@ -521,4 +527,6 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_SNDBUF_FULL: _send_room,
     reason.UDP_HEAD_OF_LINE: _unblock,
     reason.ICMP_RATE_LIMITED: _icmp_room,
+    reason.ICMP_PORT_UNREACHABLE: _own_listeners,
+    reason.TCP_REFUSED: _own_listeners,
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from smolctl.stack import reason
 from smolctl.stack.config.link import set_up
 from smolctl.stack.explain import suggest, suggest_addresses
 from smolctl.stack.fib.route import RouteType
@@ -85,6 +86,17 @@ def test_the_addresses_of_an_interface_are_listed_within_a_line() -> None:
         host.add(f"10.0.0.{number}/24")
     assert suggest_addresses.networks(host.stack.ipv4, host.tap).endswith("10.0.0.5/24, ...")
     assert suggest_addresses.networks(host.stack.ipv4, host.link("tap1")) == "no address"
+
+
+@pytest.mark.parametrize("dst", ["127.0.0.1", "::1"])
+def test_what_listens_in_this_stack_is_not_asked_of_a_kernel(dst: str) -> None:
+    host = Host(ipv6=True)
+    socket = host.socket(5000, "0.0.0.0" if "." in dst else "::")
+    host.send(socket, dst)
+    host.wait(1)
+    (error,) = socket.errors
+    assert error.reason is reason.ICMP_PORT_UNREACHABLE
+    assert error.reason.look(error.detail) == "what listens: smolctl socket show"
 
 
 def test_a_full_table_gets_twice_the_room_within_the_sysctls_bounds() -> None:
