@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"counted", "descriptors", "errors", "near", "control", "launch", ""},
     "ops": {"counted", "errors", "near", "wire", "stack", "control"},
     "lab": {"errors", "near", "wire", "stack", "ops", "capture"},
+    "path": {"counted", "errors", "near", "wire", "stack", "ops", "lab"},
     "daemon": {
         *("counted", "descriptors", "errors", "near", "wire", "stack", "ops", "device", "control"),
         "",
@@ -63,7 +64,7 @@ MODULES: dict[str, dict[str, str]] = {
 }
 
 # No clock, socket, file, thread, randomness or logging in the core, and no library of the edge.
-SANS_IO = {"wire", "stack", "ops", "control", "lab"}
+SANS_IO = {"wire", "stack", "ops", "control", "lab", "path"}
 BANNED = {
     "_socket",
     "_thread",

@@ -33,9 +33,10 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.local_address import is_local_at
-from smolctl.stack.transport.ping import Ping
+from smolctl.stack.transport.ping import EchoClient, Ping
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import arp, ethernet, icmpv4, icmpv6, ipv4, ndp, udp
@@ -118,25 +119,40 @@ def happen(clone: Stack, question: Question, now: int) -> Trace:
     if question.iif is not None:
         frame = _arriving(net, clone.interface(question.iif), question)
         return happen_to_come_in(clone, clone.interface(question.iif), frame, now, trace)
-    socket = None
-    with _run_out(clone, trace, now), suppress(SendRejected, NoBuffers):
+    with _run_out(clone, trace, now):
+        sender = send_out(clone, question, now, trace)
+    if isinstance(sender, TcpSocket):
+        conclude(clone.tcp, clone.loopback, sender, now, trace)
+    return trace
+
+
+Sender = UdpSocket | TcpSocket | EchoClient
+"""Those who send what is asked about, and hear the answer."""
+
+
+def send_out(clone: Stack, question: Question, now: int, trace: Trace) -> Sender | None:
+    """Send a packet from a clone, as a program would; return who sent it.
+
+    None is returned for a question for a MAC address, and where there is no way for a connection.
+    What leaves waits in the outboxes, and what comes back by the loopback in its queue.
+    """
+    net = clone.networks.for_address(question.dst)
+    with suppress(SendRejected, NoBuffers):
         if question.proto == "udp":
-            _udp_out(clone.udp, net, question, now, trace)
-        elif question.proto == "tcp":
+            return _udp_out(clone.udp, net, question, now, trace)
+        if question.proto == "tcp":
             attempt = Attempt(
                 question.src, question.sport, question.dst, question.dport, question.dev,
                 question.tos or 0, question.ttl,
             )  # fmt: skip
-            socket = tcp_out(clone.tcp, net, attempt, now, trace)
-        elif question.proto == "icmp":
-            _icmp_out(clone.ping, net, question, now, trace)
-        elif question.proto == "nd":
+            return tcp_out(clone.tcp, net, attempt, now, trace)
+        if question.proto == "icmp":
+            return _icmp_out(clone.ping, net, question, now, trace)
+        if question.proto == "nd":
             _nd_out(net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
-    if socket is not None:
-        conclude(clone.tcp, clone.loopback, socket, now, trace)
-    return trace
+    return None
 
 
 def happen_to_come_in(
@@ -175,7 +191,7 @@ def _loop(clone: Stack, trace: Trace, now: int) -> None:
 # --- out ------------------------------------------------------------------------------------------
 
 
-def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> None:
+def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> UdpSocket:
     """Send a datagram from the socket that is bound to its source, or from a new one."""
     src = question.src
     socket = _bound(udp, net, question) if question.sport else None
@@ -196,7 +212,9 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
         socket.ttl = socket.multicast_ttl = question.ttl
     source = src if socket.local != src else None
     item = OutgoingDatagram(bytes(question.size), question.dst, question.dport, source, trace)
-    udp.send_from(socket, item, now)
+    with suppress(SendRejected, NoBuffers):
+        udp.send_from(socket, item, now)
+    return socket
 
 
 def _bound(udp: Udp, net: Network, question: Question) -> UdpSocket | None:
@@ -221,7 +239,7 @@ def _bound(udp: Udp, net: Network, question: Question) -> UdpSocket | None:
     return None
 
 
-def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Trace) -> None:
+def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Trace) -> EchoClient:
     """Send an echo request."""
     client, body = ping.open(question.dst), bytes(question.size)
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
@@ -232,10 +250,13 @@ def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Tra
     rest = client.ident << 16 | 1
     if net.family is IPV6:
         asked = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, rest, body)
-        icmp6_output(net, asked, question.dst, now, how, trace, client)
-        return
+        with suppress(SendRejected, NoBuffers):
+            icmp6_output(net, asked, question.dst, now, how, trace, client)
+        return client
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, rest, body)
-    icmp_output(net, message, question.dst, now, how, trace, client)
+    with suppress(SendRejected, NoBuffers):
+        icmp_output(net, message, question.dst, now, how, trace, client)
+    return client
 
 
 def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:

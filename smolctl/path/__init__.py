@@ -1,0 +1,1 @@
+"""A packet's whole path: questions about several stacks, answered on clones of them."""

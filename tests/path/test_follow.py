@@ -1,0 +1,123 @@
+"""A packet's whole path between the nodes of a lab."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from smolctl.lab.node import Node
+from smolctl.lab.world import World
+from smolctl.path.follow import follow
+from smolctl.path.net import Net, net_of_world
+from smolctl.path.story import Leg, Outcome, PathQuestion, Story
+from smolctl.stack.explain.predict import Question
+from smolctl.wire.address import parse_address
+
+S = 1_000_000_000
+
+
+class Three(NamedTuple):
+    """Hosts a and b, and the router r between them; both families."""
+
+    world: World
+    a: Node
+    r: Node
+    b: Node
+
+    @property
+    def net(self) -> Net:
+        return net_of_world(self.world)
+
+    def asked(self, proto: str, dst: str, port: int = 0, size: int = 0) -> Story:
+        packet = Question(proto, None, parse_address(dst), dport=port, size=size)
+        return follow(self.net, PathQuestion("a", packet))
+
+
+def plugged(world: World, name: str, **links: tuple[str, ...]) -> Node:
+    """Add a node; each of its links is on a wire, and has addresses."""
+    node = world.add_node(name)
+    for dev, (wire, *addresses) in links.items():
+        node.call("link.add", name=dev, type="cable", cable=wire)
+        for address in addresses:
+            node.call("addr.add", local=address, dev=dev)
+    return node
+
+
+def three() -> Three:
+    world = World()
+    a = plugged(world, "a", eth0=("c1", "10.0.1.1/24", "fd01::1/64"))
+    r = plugged(
+        world, "r",
+        eth0=("c1", "10.0.1.254/24", "fd01::fe/64"), eth1=("c2", "10.0.2.254/24", "fd02::fe/64"),
+    )  # fmt: skip
+    b = plugged(world, "b", eth0=("c2", "10.0.2.1/24", "fd02::1/64"))
+    world.run(world.now + 3 * S)
+    for node, gateway in ((a, "10.0.1.254"), (a, "fd01::fe"), (b, "10.0.2.254"), (b, "fd02::fe")):
+        node.call("route.add", dst="default", via=gateway)
+    for key in ("ip.forward", "ip6.forward"):
+        r.call("sysctl.set", key=key, value="1")
+    b.start("udp.recv", {"port": "7"})
+    b.start("tcp.echo", {"port": "80"})
+    return Three(world, a, r, b)
+
+
+@pytest.fixture
+def net() -> Three:
+    return three()
+
+
+@pytest.mark.parametrize("dst", ["10.0.2.1", "fd02::1"])
+@pytest.mark.parametrize(("proto", "port"), [("icmp", 0), ("udp", 7), ("tcp", 80)])
+def test_a_round_trip_works(net: Three, proto: str, port: int, dst: str) -> None:
+    story = net.asked(proto, dst, port)
+    assert story.outcome is Outcome.WORKS
+    assert story.reached(Leg.PACKET) == ["a", "r", "b"]
+    assert story.reached(Leg.ANSWER) == ["b", "r", "a"]
+
+
+def test_a_question_changes_nothing(net: Three) -> None:
+    before = [node.call("neigh.show") for node in (net.a, net.r, net.b)]
+    net.asked("icmp", "10.0.2.1")
+    assert [node.call("neigh.show") for node in (net.a, net.r, net.b)] == before == [[], [], []]
+
+
+@pytest.mark.parametrize("dst", ["10.0.2.1", "fd02::1"])
+@pytest.mark.parametrize(("proto", "why"), [("udp", "udp-port-closed"), ("tcp", "tcp-no-listener")])
+def test_a_closed_port_is_told(net: Three, proto: str, dst: str, why: str) -> None:
+    story = net.asked(proto, dst, 9)
+    assert story.outcome is Outcome.BREAKS
+    assert (story.at and story.at.node, story.reason and story.reason.name) == ("b", why)
+    assert story.reached(Leg.ERROR if proto == "udp" else Leg.ANSWER) == ["b", "r", "a"]
+
+
+FAULTS: list[tuple[str, Callable[[Three], object], str, str, Leg]] = [
+    ("not forwarding", lambda n: n.r.call("sysctl.set", key="ip.forward", value="0"),
+     "r", "ip-dst-not-ours", Leg.PACKET),
+    ("no route back", lambda n: n.b.call("route.del", dst="default"),
+     "b", "tx-no-route", Leg.ANSWER),
+    ("reverse path", lambda n: (
+        n.r.call("sysctl.set", key="ip.rp_filter", value="1"),
+        n.r.call("route.add", dst="10.0.1.1/32", via="10.0.2.1")),
+     "r", "ip-reverse-path", Leg.PACKET),
+    ("blackhole on the return",
+     lambda n: n.r.call("route.add", dst="10.0.1.1/32", type="blackhole"),
+     "r", "fwd-route-blackhole", Leg.ANSWER),
+    ("wrong MAC", lambda n: n.a.call(
+        "neigh.add", dst="10.0.1.254", lladdr="02:00:00:00:00:99", dev="eth0"),
+     "r", "rx-not-our-mac", Leg.PACKET),
+    ("absent", lambda n: n.b.call("addr.del", local="10.0.2.1/24", dev="eth0"),
+     "r", "neigh-failed", Leg.PACKET),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "node", "why", "leg"), [x[1:] for x in FAULTS],
+                         ids=[x[0] for x in FAULTS])  # fmt: skip
+def test_a_fault_breaks_it_where_it_is(
+    net: Three, fault: Callable[[Three], object], node: str, why: str, leg: Leg
+) -> None:
+    fault(net)
+    story = net.asked("icmp", "10.0.2.1")
+    assert story.outcome is Outcome.BREAKS
+    assert story.at is not None
+    assert story.reason is not None
+    assert (story.at.node, story.reason.name, story.leg) == (node, why, leg)
