@@ -25,6 +25,10 @@ class Surroundings(Protocol):
     def now(self) -> int:
         """The world's time, ns."""
 
+    @property
+    def nodes(self) -> "Mapping[str, Node]":
+        """The nodes by their names."""
+
     def plug(self, node: "Node", port: Port, wire: str) -> None:
         """Plug an interface into a wire, which is made when it is first used."""
 
@@ -148,13 +152,16 @@ class Node:
         self.faults: list[tuple[str, Exception]] = []
         self.due_ns: int | None = None
         self.cards = Cards(self, world)
+        self._at_work: dict[Request, None] = {}  # a set whose order is that of their beginning
         self._boot()
 
     def _boot(self) -> None:
+        self._held: list[tuple[Request, Row]] = []
         self.began_ns = self._world.now
         self.stack = self._make()
         self.stack.events.now_ns = self.began_ns
         self.engine = Engine(self.stack, self.cards, self)
+        self.engine.gate.on_open = lambda: self.call_soon(self._begin_held)
         self.running = True
 
     def restart(self) -> None:
@@ -162,6 +169,26 @@ class Node:
         self.cards.clear()
         self.cards = Cards(self, self._world)
         self._boot()
+        self._cut_off(f'node "{self.name}" was restarted')
+
+    def _cut_off(self, message: str) -> None:
+        """Tell those who wait for an answer that none will come."""
+        for request in list(self._at_work):
+            request.fail(ControlError(message, code="daemon-gone"))
+
+    @property
+    def nodes(self) -> "Mapping[str, Node]":
+        """The nodes of its world by their names."""
+        return self._world.nodes
+
+    @property
+    def now(self) -> int:
+        """The world's time, ns."""
+        return self._world.now
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Have something done at this instant, after what is being done."""
+        self._world.call_later(self._world.now, act)
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -182,11 +209,19 @@ class Node:
 
     def start(self, op: str, args: Row) -> Request:
         """Ask for an operation; return what it answers, which may go on while time passes."""
-        request = Request(op, lambda: self._world.now)
+        request = Request(op, lambda: self._world.now, lambda ended: self._at_work.pop(ended, None))
+        self._at_work[request] = None
+        if self.running and self.engine.must_wait(op):
+            self._held.append((request, args))
+        else:
+            self._begin(request, args)
+        return request
+
+    def _begin(self, request: Request, args: Row) -> None:
         try:
             if not self.running:
                 raise ControlError(f'node "{self.name}" is stopped', code="not-running")
-            answer = self.engine.request(op, args, request, self._world.now)
+            answer = self.engine.request(request.op, args, request, self._world.now)
             if isinstance(answer, Job):
                 request.job = answer
             else:
@@ -195,7 +230,15 @@ class Node:
         except SmolctlError as error:
             request.fail(error)
         self._world.wake(self)
-        return request
+
+    def _begin_held(self) -> None:
+        """Begin what had to wait for changes that belong together."""
+        held, self._held = self._held, []
+        for request, args in held:
+            if self.engine.must_wait(request.op):
+                self._held.append((request, args))
+            elif not request.ended:
+                self._begin(request, args)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -246,6 +289,7 @@ class Node:
             self.engine.close(self._world.now)
             self.running = False
             self.cards.clear()
+            self._cut_off(f'stack "{self.name}" was stopped')
 
     def copy(self, work: Work, user: CopyUser) -> Copied:
         """Do work that a daemon does in a copy of itself: here it takes no time."""

@@ -24,8 +24,10 @@ class Request:
     Args:
         op: the operation.
         clock: tells the world's time, ns.
+        leave: is called when it ends.
 
     Attributes:
+        on_end: is called when it ends by itself; whoever asked may set it.
         began_ns, ended_ns: when it was asked, and when it ended; None while it goes on.
         rows: of an operation that answers at once, or that sends rows.
         events: of one that goes on.
@@ -33,9 +35,12 @@ class Request:
         error: why it was refused or failed.
     """
 
-    def __init__(self, op: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, op: str, clock: Callable[[], int], leave: "Callable[[Request], object]"
+    ) -> None:
         self.op = op
-        self._clock = clock
+        self.on_end: Callable[[], None] = _nothing
+        self._clock, self._leave = clock, leave
         self.began_ns, self.ended_ns = clock(), None
         self.rows_told: list[Row] = []
         self.events: list[Told] = []
@@ -58,11 +63,13 @@ class Request:
 
     def event(self, event: Row) -> None:
         """Keep an event."""
-        self.events.append(Told(self._clock(), dict(event)))
+        if not self.ended:
+            self.events.append(Told(self._clock(), dict(event)))
 
     def rows(self, rows: list[Row]) -> None:
         """Keep rows."""
-        self.rows_told += rows
+        if not self.ended:
+            self.rows_told += rows
 
     def attach(self, feed: Feed) -> None:
         """Keep what is put into a feed."""
@@ -92,14 +99,35 @@ class Request:
     def done(self, result: Row) -> None:
         """Take the good end."""
         self._take()
-        self.result, self.ended_ns = result, self._clock()
+        if not self.ended:
+            self.result = result
+            self._end()
+            self.on_end()
 
     def fail(self, error: SmolctlError) -> None:
         """Take the bad end."""
         self._take()
-        self.error, self.ended_ns = error, self._clock()
+        if not self.ended:
+            self.error = error
+            self._end()
+            self.on_end()
+
+    def _end(self) -> None:
+        self.ended_ns = self._clock()
+        self._leave(self)
 
     def cancel(self) -> None:
         """End it early, as SIGINT does; what is due is still told."""
         if self.job is not None and not self.ended:
             self.job.cancel(self._clock())
+
+    def abandon(self) -> None:
+        """End it at once, as a client does that goes away: nobody is told more."""
+        if not self.ended:
+            self._end()
+            if self.job is not None:
+                self.job.close(self._clock())
+
+
+def _nothing() -> None:
+    """Do nothing: nobody waits for the end."""
