@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from smolctl.lab.toml_lines import Path, TomlLines
+from smolctl.lab.format.toml_lines import Path, TomlLines
 from tests.lab.toml_documents import Document, documents
 
 

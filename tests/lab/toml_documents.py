@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from smolctl.lab.toml_lines import Path
+from smolctl.lab.format.toml_lines import Path
 
 _BARE = st.text("ab_-1", min_size=1, max_size=3)
 _TEXTS = st.text("a\"'\\ #=[]{},.\t\u00e9", max_size=6)
@@ -53,7 +53,8 @@ class _Writer:
         name = self._key()
         draw = self._draw
         path: Path
-        parent = draw(st.sampled_from([None, *items]))
+        nowhere: list[Path | None] = [None]
+        parent = draw(st.sampled_from([*nowhere, *items]))
         if parent is not None:
             spelled = ".".join(self._spelled(key) for key in parent if isinstance(key, str))
             spelled, path = f"{spelled}.{self._spelled(name)}", (*parent, items[parent], name)
@@ -77,7 +78,8 @@ class _Writer:
             self.document.lines[path] = at
         self._line_end()
         self.pairs(path)
-        if items and draw(st.booleans()):
+        more = draw(st.booleans())
+        if items and more:
             first = next(iter(items))
             items[first] += 1
             self.document.lines[(*first, items[first])] = self.document.line

@@ -1,0 +1,1 @@
+"""The format of scenario files: keys, kinds of values, and the place of each in the text."""
