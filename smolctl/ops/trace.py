@@ -6,6 +6,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.job import NS_PER_S, Job
 from smolctl.ops.packets import PacketJob, Wanted
+from smolctl.ops.why import with_return
 from smolctl.stack.explain import verdict
 from smolctl.stack.trace.journal import FRAME_LIMIT
 from smolctl.stack.trace.trace import Trace
@@ -50,7 +51,8 @@ class TraceJob(PacketJob):
         self._told += trace.reason is not None
         brief = self._told > _PROVEN_A_TURN
         wall = partial(_wall_time, self.epoch_ns)
-        return {"event": event, **verdict.tell(trace, wall, brief=brief)}
+        row = {"event": event, **verdict.tell(trace, wall, brief=brief)}
+        return with_return(self.stack, row, trace, _PATIENCE_NS)
 
 
 def _wall_time(epoch_ns: int, ns: int) -> float:
@@ -58,5 +60,7 @@ def _wall_time(epoch_ns: int, ns: int) -> float:
 
 
 _PROVEN_A_TURN = 4
+_PATIENCE_NS = NS_PER_S // 2
+"""Time that a host has for its first answer before a program's next packet says there is none."""
 _TRACE_SIZE = 2000
 """Bytes that a packet's steps hold on to, roughly."""

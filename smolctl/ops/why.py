@@ -76,16 +76,20 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
 def _predicted(stack: Stack, question: Question, now: int) -> Row:
     """Return the row of a prediction, of a connection with what is known of its peer."""
     trace = predict(stack, question, now)
-    row = _with_return(stack, verdict.tell(trace), trace)
+    row = with_return(stack, verdict.tell(trace), trace)
     if question.proto == "tcp" and question.iif is None:
         for step in known_of(stack.tcp, question.dst, question.dport, now):
             row["steps"].append({"n": len(row["steps"]) + 1, **step})
     return row
 
 
-def _with_return(stack: Stack, row: Row, trace: Trace) -> Row:
-    """Add where to look if a program's packet is gone and nothing came back."""
-    found = missing_return(stack.interfaces, stack.networks, trace)
+def with_return(stack: Stack, row: Row, trace: Trace, patience_ns: int = 0) -> Row:
+    """Add where to look if a program's packet is gone and nothing came back.
+
+    Args:
+        patience_ns: see ``missing_return``.
+    """
+    found = missing_return(stack.interfaces, stack.networks, trace, patience_ns)
     return row if found is None or row["fix"] or "look" in row else {**row, "look": found}
 
 
@@ -189,7 +193,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
         trace = journal.get(number)
         if trace is None:
             raise NotFound(f"packet {number} is not remembered", hint="smolctl why list")
-    return [_with_return(ctx.stack, verdict.tell(trace, ctx.daemon.wall_time), trace)]
+    return [with_return(ctx.stack, verdict.tell(trace, ctx.daemon.wall_time), trace)]
 
 
 def recent(ctx: Context, args: Args) -> Iterable[Row]:

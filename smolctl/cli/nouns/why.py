@@ -51,7 +51,7 @@ def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
     """Yield what comes below the headline.
 
     Args:
-        short: why and fix only when there is a reason.
+        short: why and fix only when there is a reason, or where to look.
     """
     if "cause" in row:
         number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
@@ -60,7 +60,7 @@ def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
     yield from _steps(steps, row.get("reason"), out)
     kind = "wait" if "reason" in row else "good"
     yield from out.labelled("verdict", row["verdict"], kind if row["ok"] else "bad")
-    if not short or "reason" in row:
+    if not short or "reason" in row or "look" in row:
         yield from out.labelled("why", row["why"])
         yield from what_helps(row, out)
 

@@ -4,17 +4,22 @@ from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.way import Way
+from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire.address import format_address, packed
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 
 
-def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> str | None:
+def missing_return(
+    interfaces: Interfaces, networks: Networks, trace: Trace, patience_ns: int = 0
+) -> str | None:
     """Return what may be missing where a program's packet went and nothing came back from there.
 
     Args:
         interfaces: the stack's own, not those of a clone: they know what came.
+        patience_ns: for a packet that has just left: so much earlier another one must have left for
+            the same host, which had that time to answer.
 
     Returns: None for any other packet, and where an answer was seen.
     """
@@ -29,9 +34,7 @@ def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> 
         return None
     if _flows_back(out, header.src, header.dst):
         return None
-    # Who captures or traces has every packet take the layered path, and be in the journal.
-    told = (_header(other) for other in net.recorder.journal)
-    if any(each is not None and (each.src, each.dst) == (header.dst, header.src) for each in told):
+    if not _in_vain(net.recorder.journal, header, trace.began_ns - patience_ns, patience_ns > 0):
         return None
     bits = net.family.bits
     where = next(
@@ -54,6 +57,27 @@ def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> 
         f"nothing was seen from {host} to {program}: it needs a route back{through};"
         f" there: {command}"
     )
+
+
+def _in_vain(
+    journal: Journal, header: Ipv4Header | Ipv6Header, before_ns: int, earlier: bool
+) -> bool:
+    """Tell whether no answer to a packet is in the journal.
+
+    Who captures or traces has every packet take the layered path, and be in it.
+
+    Args:
+        earlier: another packet to the same host must be there, from a time before ``before_ns``.
+    """
+    for other in reversed(journal):  # from the last on: in a conversation, few are looked at
+        found = _header(other)
+        if found is None:
+            continue
+        if (found.src, found.dst) == (header.dst, header.src):
+            return False
+        if (found.src, found.dst) == (header.src, header.dst) and other.began_ns <= before_ns:
+            earlier = False
+    return not earlier
 
 
 def _header(trace: Trace) -> Ipv4Header | Ipv6Header | None:

@@ -37,6 +37,9 @@ class Journal:
     def __iter__(self) -> Iterator[Trace]:
         return iter(self._ring)
 
+    def __reversed__(self) -> Iterator[Trace]:
+        return reversed(self._ring)
+
     def __len__(self) -> int:
         return len(self._ring)
 

@@ -6,6 +6,8 @@ from smolctl.stack.config.link import add_interface
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.explain.return_way import missing_return
 from smolctl.stack.interface import PROGRAM, Medium
+from smolctl.stack.trace.trace import Fate, Trace
+from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of, ip
 from tests.kit.host6 import PEER6, Host6, frame6_of, udp6_packet
 from tests.kit.routers import FAR, FAR6, FAR_MAC, NEAR, Router, Router6, datagram
@@ -72,6 +74,27 @@ def test_the_route_back_is_missing_where_no_answer_came(ipv4: Host, captured: bo
     )
     ipv4.receive(frame_of(datagram(PROGRAMS, src=NEAR)), dev="tap0")
     assert [seen.dst for seen in ipv4.sent("exec0")] == [MAC]
+    assert told() is None
+
+
+def test_who_watches_is_told_of_the_route_back_once_an_answer_had_its_time(ipv4: Host) -> None:
+    stack, traces = ipv4.stack, list[Trace]()
+    stack.watch(traces.append, everything=True)
+
+    def told() -> str | None:
+        traces.clear()
+        ipv4.receive(frame_of(datagram(NEAR, src=PROGRAMS), to=OTHER_MAC, by=MAC), dev="exec0")
+        ipv4.sent("tap0")
+        forwarded = next(trace for trace in traces if trace.fate is Fate.FORWARDED)
+        return missing_return(stack.interfaces, stack.networks, forwarded, SECOND_NS // 2)
+
+    assert told() is None
+    ipv4.wait(SECOND_NS // 4)
+    assert told() is None
+    ipv4.wait(SECOND_NS)
+    assert (told() or "").startswith(f"nothing was seen from {NEAR} to {PROGRAMS}")
+    ipv4.receive(frame_of(datagram(PROGRAMS, src=NEAR)), dev="tap0")
+    ipv4.sent("exec0")
     assert told() is None
 
 
