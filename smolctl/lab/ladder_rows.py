@@ -1,0 +1,201 @@
+"""Rows of a ladder: what stands in its columns and beside them.
+
+``ladder_layout.py`` makes them; ``ladder.py`` and ``ladder_svg.py`` draw them.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from smolctl.lab.timeline import Mark, Travel
+
+OUTSIDE = ""
+"""The column of frames that no node sent."""
+NAMED_MAX = 3
+"""Nodes for which a frame is not that are named; of more, the picture shows which."""
+
+
+class Part(StrEnum):
+    """The part of a frame's way that an arrow shows."""
+
+    WHOLE = "whole"
+    LEAVES = "leaves"
+    """Its arrival is in another row, since something happens at the receiver before."""
+    ARRIVES = "arrives"
+
+
+class Tip(StrEnum):
+    """The end of an arrow."""
+
+    ARRIVES = "arrives"
+    IGNORED = "ignored"
+    """It arrives, and the node finds that it is for another one."""
+    LOST = "lost"
+
+
+class Head(NamedTuple):
+    """One end of an arrow: a node, OUTSIDE where nobody is there, and how it ends."""
+
+    node: str
+    tip: Tip
+
+
+class Arrow(NamedTuple):
+    """A frame on a wire.
+
+    Attributes:
+        src: the sender, or OUTSIDE.
+        heads: where it goes; several on a hub.
+        part: what of its way.
+        tag: a word or two for the arrow itself, or "".
+        asks: it is of those who ask for an address, which are drawn dotted.
+        number: the same in all parts of one frame's way.
+    """
+
+    src: str
+    heads: tuple[Head, ...]
+    part: Part
+    tag: str
+    asks: bool
+    number: int
+
+
+class Point(NamedTuple):
+    """A mark at nodes, of a kind of ``Mark``; no nodes for one that is about the whole."""
+
+    nodes: tuple[str, ...]
+    kind: str
+
+
+class Gap(NamedTuple):
+    """A time or a number of events that is not drawn: kind "quiet" or "fold"."""
+
+    kind: str
+
+
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        at_ns: its time; no later row has an earlier one.
+        until_ns: when it is over: the arrival of a frame, the end of a gap.
+        figure: what stands in the columns.
+        text: what stands beside it.
+        packet: the number of a packet that is in several rows.
+        items: the travels and marks that the row draws; of a fold, those that it counts.
+    """
+
+    at_ns: int
+    until_ns: int
+    figure: Arrow | Point | Gap
+    text: str
+    packet: int | None = None
+    items: tuple[Travel | Mark, ...] = ()
+
+
+class Ladder(NamedTuple):
+    """A layout.
+
+    Attributes:
+        title: a line for the head of the picture, or "".
+        columns: the nodes from left to right; empty when there are too many for columns.
+        rows: from top to bottom.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+# --- their words ----------------------------------------------------------------------------------
+
+
+def way_text(src: str, nodes: Iterable[str]) -> str:
+    """Return whence and where a frame goes: "a > b, c"."""
+    return f"{src or 'outside'} > {', '.join(nodes) or 'nobody'}"
+
+
+def arrow_way(arrow: Arrow) -> str:
+    """Return whence and where an arrow goes, for a row without columns: "a > b and 9 others"."""
+    named = [head.node for head in arrow.heads if head.node and head.tip is not Tip.IGNORED]
+    others = [head.node for head in arrow.heads if head.tip is Tip.IGNORED]
+    if len(others) <= NAMED_MAX:
+        return way_text(arrow.src, [*named, *others])
+    text = f"{len(others)} others" if named else f"{len(others)} nodes"
+    return f"{way_text(arrow.src, named)} and {text}" if named else way_text(arrow.src, [text])
+
+
+def opens(ladder: Ladder, number: int) -> bool:
+    """Tell whether a row begins something new: a step, below other rows than steps."""
+    return number > 0 and _is_step(ladder.rows[number]) and not _is_step(ladder.rows[number - 1])
+
+
+def _is_step(row: Row) -> bool:
+    return isinstance(row.figure, Point) and row.figure.kind == "step"
+
+
+def times(ladder: Ladder) -> list[str]:
+    """Return the time of each row: in seconds, or in ms where all happens within a blink.
+
+    A time is cut, never rounded up: no later row has an earlier one. It is "" where the row above
+    has the same, and for a pause.
+    """
+    fine = not ladder.rows or ladder.rows[-1].at_ns < _BLINK_NS
+    result: list[str] = []
+    last = ""
+    for row in ladder.rows:
+        text = _milliseconds(row.at_ns) if fine else _seconds(row.at_ns)
+        if text == last or row.figure == Gap("quiet"):
+            result.append("")
+        else:
+            result.append(text)
+            last = text
+    return result
+
+
+_BLINK_NS = 10_000_000
+
+
+def _milliseconds(ns: int) -> str:
+    return f"{ns // 1_000_000}.{ns // 10_000 % 100:02} ms"
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns // 1_000_000_000}.{ns // 1_000_000 % 1000:03} s"
+
+
+# --- the legend -----------------------------------------------------------------------------------
+
+LEGEND = {
+    "step": "a step of the lab",
+    "wait": "a packet waits",
+    "drop": "dropped, nobody is told",
+    "reject": "refused, the sender is told",
+    "note": "noted",
+    "asks": "about addresses, not data",
+    "several": "one sender, several receivers",
+    "ignored": "not for this node",
+    "lost": "lost on the wire",
+    "leaves": "on its way: it arrives in a later row",
+}
+"""Signs of a picture: how each is called there, in this order."""
+
+
+def signs(ladder: Ladder) -> list[str]:
+    """Return the signs that occur in a picture, keys of ``LEGEND``."""
+    found: set[str] = set()
+    for row in ladder.rows:
+        figure = row.figure
+        if isinstance(figure, Point):
+            found.add(figure.kind)
+        elif isinstance(figure, Arrow):
+            found.update(head.tip.value for head in figure.heads)
+            found.update(["asks"] * figure.asks)
+            found.update(["several"] * is_to_several(figure))
+            found.update(["leaves"] * (figure.part is Part.LEAVES))
+    return [sign for sign in LEGEND if sign in found]
+
+
+def is_to_several(arrow: Arrow) -> bool:
+    """Tell whether an arrow begins at one sender and goes to several nodes."""
+    return arrow.part is not Part.ARRIVES and len([head for head in arrow.heads if head.node]) > 1
