@@ -2,7 +2,9 @@
 
 from smolctl.path.net import Net
 from smolctl.path.passage import Changes, Passage
-from smolctl.path.story import PathQuestion, Story, judge
+from smolctl.path.story import End, PathQuestion, Story, judge
+from smolctl.stack.explain.predict import Sender
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.tcp.socket import TcpSocket
 
 
@@ -18,8 +20,21 @@ def follow(net: Net, question: PathQuestion, changes: Changes | None = None) -> 
     """
     passage = Passage(net, changes or {})
     passage.send(question.node, question.packet)
-    connected = None
+    connected, sender = None, passage.sender
     if question.packet.proto == "tcp":
-        sender = passage.sender
         connected = isinstance(sender, TcpSocket) and sender.connected
-    return judge(question, passage.seen, connected, passage.endless)
+    return judge(
+        question,
+        passage.seen,
+        End(connected, _errno(passage.seen[0].trace, sender), passage.endless),
+    )
+
+
+def _errno(first: Trace, sender: Sender | None) -> str:
+    """Return the name of the error that the sender is told first; "" for none."""
+    if isinstance(sender, TcpSocket):
+        return sender.ending.errno_name if sender.ending is not None else ""
+    if sender is not None and sender.errors:
+        return sender.errors[0].errno_name
+    refused = first.fate is Fate.REJECTED and first.reason is not None
+    return (first.reason.errno_name or "") if refused and first.reason is not None else ""

@@ -92,7 +92,8 @@ class Story(NamedTuple):
         reason, detail: why it breaks there; None where nothing says it.
         leg: what breaks there.
         taken: somebody got the packet.
-        told: the ICMP errors that the sender heard.
+        told: the ICMP errors that came back to the sender's host.
+        errno: the name of the error that the program is told first; "" for none.
         endless: it became a storm.
     """
 
@@ -105,6 +106,7 @@ class Story(NamedTuple):
     leg: Leg = Leg.PACKET
     taken: bool = False
     told: tuple[Told, ...] = ()
+    errno: str = ""
     endless: bool = False
 
     @property
@@ -198,20 +200,33 @@ _UNCONCERNED = {
 """Reasons of those who were not meant."""
 
 
-def judge(
-    question: PathQuestion, seen: Iterable[Seen], connected: bool | None, endless: bool
-) -> Story:
+class End(NamedTuple):
+    """Knowledge of the program at the beginning of the path, in the end.
+
+    Attributes:
+        connected: whether its connection opened; None for what is no connection.
+        errno: the name of the error that it was told first; "" for none.
+        endless: what it sent became a storm.
+    """
+
+    connected: bool | None
+    errno: str
+    endless: bool
+
+
+def judge(question: PathQuestion, seen: Iterable[Seen], end: End) -> Story:
     """Return the story of a packet.
 
     Args:
         seen: the packet, and all that followed from it.
-        connected: whether the connection opened; None for what is no connection.
     """
+    connected, errno, endless = end
     hops = hops_of(seen)
     taken = any(hop.leg is Leg.PACKET and hop.trace.fate in _TAKEN for hop in hops)
     story = Story(
-        question, Outcome.WORKS, hops, taken=taken, told=_told(question.node, hops), endless=endless
-    )
+        question, Outcome.WORKS, hops, taken=taken, told=_told(question.node, hops), errno=errno,
+        endless=endless,
+    )  # fmt: skip
     answered = any(
         hop.leg is Leg.ANSWER and hop.node == question.node and hop.trace.fate is Fate.DELIVERED
         for hop in hops

@@ -1,0 +1,125 @@
+"""The path engine beside real kernels: the same network, the same changes, the same questions."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from smolctl.path.follow import follow
+from smolctl.path.net import net_of_world
+from smolctl.path.story import Outcome, PathQuestion, Story
+from smolctl.stack.explain.predict import Question
+from smolctl.wire.address import format_address, parse_address
+from tests.kit.netns import Namespace, require_root_and, sweep
+from tests.path import network
+from tests.path.cases import CASES, SHARE, Case
+from tests.path.kernel import Kernel, Observed
+
+pytestmark = pytest.mark.netns
+ALL = [(case, family) for case in CASES for family in case.families]
+_OWN = {
+    "a": ("10.0.1.1", "fd00:1::1"),
+    "b": ("10.0.2.1", "fd00:2::1"),
+    "c": ("10.0.4.1", "fd00:4::1"),
+}
+_AGAIN_S = 1.1
+"""Time in which a kernel lets itself send another error to the same host (error_cost)."""
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    """Make the network of kernels, once for all questions."""
+    require_root_and()
+    sweep()
+    made: list[Namespace] = []
+
+    def make() -> Namespace:
+        made.append(Namespace())
+        return made[-1]
+
+    try:
+        built = Kernel(make)
+        yield built
+        built.close()
+    finally:
+        for namespace in made:
+            namespace.close()
+
+
+def said(case: Case, family: str) -> tuple[str, str, str, int, list[tuple[str, str]]]:
+    """Return a question and its changes, in the words of a family."""
+    words = network.six if family == "6" else str
+    node, proto, dst, *port = words(case.ask).split()
+    changes = [change.split(" ", 1) for change in map(words, case.changes)]
+    return node, proto, dst, int(port[0]) if port else 0, [(on, text) for on, text in changes]
+
+
+def predicted(case: Case, family: str) -> Story:
+    """Return the story that our stacks tell."""
+    node, proto, dst, port, changes = said(case, family)
+    world = network.lab()
+    for changed, text in changes:
+        network.run(world.nodes[changed], text)
+    world.run(world.now + 1_000_000)
+    to, ttl = parse_address(dst), case.ttl or None
+    packet = Question(proto, None, to, dport=port, size=case.size, ttl=ttl)
+    return follow(net_of_world(world), PathQuestion(node, packet))
+
+
+def outcome(story: Story) -> Observed:
+    """Return what the host that asks would observe."""
+    if story.outcome is Outcome.WORKS:
+        return Observed("answer")
+    if story.told and story.question.packet.proto != "tcp":
+        told = story.told[0]
+        return Observed("error", format_address(told.src), told.type, told.code)
+    return Observed("refused", errno=story.errno) if story.errno else Observed("nothing")
+
+
+def observed(kernel: Kernel, case: Case, family: str, ours: Observed) -> Observed:
+    """Return what the kernel's host observed."""
+    node, proto, dst, port, changes = said(case, family)
+    words = network.six if family == "6" else str
+    undo = [(on, text) for on, _, text in (words(text).partition(" ") for text in case.undo)]
+    try:
+        for changed, text in changes:
+            kernel.change(changed, text)
+        kernel.forget()
+        found = kernel.ask(node, proto, dst, port, case.size, case.ttl)
+        if found.what == "nothing" and ours.what != "nothing":
+            time.sleep(_AGAIN_S)
+            found = kernel.ask(node, proto, dst, port, case.size, case.ttl)
+    finally:
+        kernel.reset((changed for changed, _ in changes), undo)
+    if found.what == "error" and found.src in _OWN[node]:
+        # What the host says to itself has no message on any wire.
+        return Observed("refused", errno="EHOSTUNREACH")
+    return found
+
+
+def asked(kernel: Kernel, case: Case, family: str) -> tuple[Observed, Observed]:
+    """Return what our stacks and the kernels say."""
+    ours = outcome(predicted(case, family))
+    return ours, observed(kernel, case, family, ours)
+
+
+@pytest.mark.parametrize(
+    ("case", "family"),
+    [pair for pair in ALL if pair[0].name in SHARE],
+    ids=[f"{case.name}-{family}" for case, family in ALL if case.name in SHARE],
+)
+def test_a_question_ends_as_in_the_kernel(kernel: Kernel, case: Case, family: str) -> None:
+    ours, theirs = asked(kernel, case, family)
+    assert ours == theirs
+
+
+@pytest.mark.proof
+def test_all_questions_end_as_in_the_kernel(kernel: Kernel) -> None:
+    answers = {f"{case.name}-{family}": asked(kernel, case, family) for case, family in ALL}
+    assert {name: both for name, both in answers.items() if both[0] != both[1]} == {}
+    # They would be worth little if they all ended alike.
+    kinds = Counter(theirs.what for _, theirs in answers.values())
+    assert len(answers) >= 150
+    assert min(kinds[what] for what in ("answer", "error", "refused", "nothing")) >= 15, kinds
+    assert len({theirs for _, theirs in answers.values()}) >= 15
