@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,7 +55,9 @@ class Asking(Protocol):
 class Around(Protocol):
     """The world of a command, and of the commands that it runs."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The clock for times of day."""
 
     @property
     def root(self) -> bool:
@@ -85,7 +87,7 @@ class Around(Protocol):
 
     def interrupts(
         self, asked: Asking, interrupted: Callable[[], None], *, has_status: bool
-    ) -> Any:
+    ) -> AbstractContextManager[None]:
         """Return a context in which SIGINT asks for the end of a running request.
 
         Args:

@@ -221,16 +221,17 @@ class _NoNoun(Exception):
 ROOT = Root()
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str], session: Session | None = None) -> int:
     """Run one command line and return its exit status; nothing is raised, whatever happens.
 
     Args:
         argv: the words after ``smolctl``.
+        session: with the options that count before them; this process's unless said otherwise.
     """
-    session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
+    session = session or Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
     try:
         try:
-            status = _dispatch(session, argv)
+            status = dispatch(session, argv)
         finally:
             session.close()
         session.out.flush()
@@ -286,7 +287,13 @@ def _complete() -> int:
     return exits.DONE
 
 
-def _dispatch(session: Session, argv: Sequence[str]) -> int:
+def dispatch(session: Session, argv: Sequence[str]) -> int:
+    """Run one command line and return its exit status.
+
+    Raises:
+        SmolctlError: it is wrong, or has failed.
+        KeyboardInterrupt: SIGINT came, and nothing was left to say.
+    """
     try:
         context = ROOT.make_context("smolctl", list(argv), obj=session)
         with context:
@@ -334,4 +341,4 @@ def _bug(error: Exception) -> SmolctlError:
     )
 
 
-__all__ = ["NOUNS", "ROOT", "Root", "Verb", "entry", "run"]
+__all__ = ["NOUNS", "ROOT", "Root", "Verb", "dispatch", "entry", "run"]

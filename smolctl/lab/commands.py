@@ -1,6 +1,6 @@
 """Command lines of a scenario: protocols of what reads them and runs them on a node.
 
-The command line itself is in ``cli``, which a lab does not know; see ``cli/inside.py``.
+The command line itself is in ``cli``, which a lab does not know; see ``cli/inside/``.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.lab.request import Request, Row
-from smolctl.lab.wire import Port
+from smolctl.lab.wire import Port, Wire
 from smolctl.ops.aside import Copied, CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.job import Job
@@ -35,8 +35,8 @@ class Surroundings(Protocol):
     def unplug(self, node: "Node", port: Port) -> None:
         """Take an interface off its wire."""
 
-    def wire_of(self, port: Port) -> str:
-        """Return the name of a port's wire."""
+    def wire_of(self, port: Port) -> Wire:
+        """Return a port's wire."""
 
     def call_later(self, at_ns: int, act: Callable[[], None]) -> None:
         """Have something done at a time, ns."""
@@ -114,7 +114,11 @@ class Cards:
     def details(self, name: str) -> Row:
         """Return the wire of an interface, as a daemon tells of a cable."""
         port = self.ports.get(name)
-        return {} if port is None else {"name": self._world.wire_of(port)}
+        if port is None:
+            return {}
+        wire = self._world.wire_of(port)
+        # No end is ever too slow.
+        return {"name": wire.name, "ends": len(wire.ports), "queued": 0, "missed": 0}
 
     def delete(self, name: str) -> None:
         """Unplug an interface that is gone."""

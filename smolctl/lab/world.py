@@ -112,9 +112,9 @@ class World:
         wire.ports.remove(port)
         self._tell_carriers(wire)
 
-    def wire_of(self, port: Port) -> str:
-        """Return the name of a port's wire."""
-        return self._wire_of[port].name
+    def wire_of(self, port: Port) -> Wire:
+        """Return a port's wire."""
+        return self._wire_of[port]
 
     def connect(self, wire: str, on: bool) -> None:
         """Cut a wire, or mend it; the ends notice at once."""

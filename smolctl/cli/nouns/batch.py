@@ -12,6 +12,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.output import OutputError
 from smolctl.cli.session import Session
+from smolctl.cli.stdin import NoInput
 from smolctl.cli.words.command import Args, Request, Verb, show
 from smolctl.cli.words.finder import SHOWING, Change, Finder, Refused, changes_of, words_of
 from smolctl.cli.words.grammar import Place, UsageFault, option
@@ -251,22 +252,6 @@ def refusal(session: Session, error: dict[str, Any]) -> SmolctlError:
 # --- the file -------------------------------------------------------------------------------------
 
 
-class _Taken:
-    """Standard input, of a command in a file that comes by it."""
-
-    @property
-    def buffer(self) -> Any:
-        """Refuse to be read.
-
-        Raises:
-            UsageFault: always.
-        """
-        raise UsageFault(
-            'standard input has the commands, so "-" cannot read data from it',
-            hint="write the commands to a file, or the data into the command",
-        )
-
-
 @contextmanager
 def opened(session: Session, name: str) -> Iterator[Lines]:
     """Open a command file, "-" for standard input, for the time that it is run.
@@ -280,6 +265,8 @@ def opened(session: Session, name: str) -> Iterator[Lines]:
     if name == "-" and sys.stdin is None:  # the shell closed it: <&-
         raise UsageFault("there is no standard input to read commands from")
     stdin = sys.stdin
+    if name == "-" and isinstance(stdin, NoInput):
+        stdin.refuse()
     try:
         fd = 0 if name == "-" else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -287,7 +274,10 @@ def opened(session: Session, name: str) -> Iterator[Lines]:
     session.files = (*session.files, path)
     try:
         if name == "-":
-            sys.stdin = _Taken()
+            sys.stdin = NoInput(
+                'standard input has the commands, so "-" cannot read data from it',
+                "write the commands to a file, or the data into the command",
+            )
         yield Lines(fd)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader of our output went away

@@ -39,6 +39,8 @@ def _live(session: Session, args: Args, sink: Sink) -> int:
         if captured:
             packets.tell(session.out, captured, "captured", lost)
         raise
+    finally:
+        sink.close()
     packets.tell(session.out, captured, "captured", lost)
     return exits.DONE if done["ok"] else exits.NO
 

@@ -49,6 +49,9 @@ class Sink(Protocol):
     def end(self, captured: int, lost: int) -> None:
         """End; this many there were."""
 
+    def close(self) -> None:
+        """Let go of what is still open: there is no end to be told."""
+
 
 class TextSink:
     """Lines for people.
@@ -95,6 +98,9 @@ class TextSink:
         """Hand everything to the reader."""
         self._out.flush()
 
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
 
 class JsonSink:
     """One JSON object a line."""
@@ -133,6 +139,9 @@ class JsonSink:
     def end(self, captured: int, lost: int) -> None:
         """Write the last line."""
         self._out.event({"event": "summary", "captured": captured, "lost": lost})
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
 
 
 class FileSink:
@@ -189,6 +198,12 @@ class FileSink:
                 raise self._error(error) from None
         if self._out.options.json and self._path != "-":
             self._out.event({"event": "summary", "captured": captured, "lost": lost})
+
+    def close(self) -> None:
+        """Close the file if it is still open."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
 
     def _write(self, data: bytes, *, at_once: bool) -> None:
         if self._file is None:
