@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from smolctl.client import Client
 
 Row = dict[str, Any]
+STATUS_PATIENCE_S = 1.0
+"""Time that one daemon has to tell its status, seconds: one that hangs must not hide the rest."""
 
 
 class Answers(Protocol):
@@ -96,6 +98,16 @@ class Around(Protocol):
             has_status: SIGQUIT asks for an event that tells how far the request is.
         """
 
+    def stacks(self) -> list[str]:
+        """Return the names of all stacks there are, some of which may not answer."""
+
+    def status(self, stack: str) -> Row:
+        """Return the row of ``stack status``, and do not wait for long.
+
+        Raises:
+            SmolctlError: the stack does not run, or does not answer.
+        """
+
     def stop(self, stack: str) -> None:
         """Stop a stack.
 
@@ -170,6 +182,19 @@ class Daemons:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def stacks(self) -> list[str]:
+        """Return the names of the daemons that run, or did until they were killed."""
+        from smolctl.control import paths
+
+        return paths.stacks()
+
+    def status(self, stack: str) -> Row:
+        """Return the status of a daemon."""
+        from smolctl.client import Client
+
+        with Client.connect(stack, start=False, timeout=STATUS_PATIENCE_S) as client:
+            return client.call("stack.status")[0]
 
     def stop(self, stack: str) -> None:
         """Stop a daemon, of whatever version; return when its name is free again."""

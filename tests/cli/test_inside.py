@@ -357,6 +357,17 @@ def test_the_reason_is_that_of_the_failure(
     assert (command.status, command.reason) == (status, reason)
 
 
+def test_the_stacks_are_the_nodes(net: Net) -> None:
+    net.run("b", "stack stop")
+    listed = net.run("a", "stack list")
+    assert [line.split() for line in listed.out.splitlines()] == [
+        ["STACK", "STATE", "UP"], ["a", "running", "3", "s"], ["b", "dead"],
+    ]  # fmt: skip
+    lost = net.run("a", "config diff --to bb")
+    assert lost.status == 3
+    assert lost.err == 'smolctl: there is no node "bb" in this lab; did you mean "b"?\n'
+
+
 def test_hints_name_the_node(net: Net) -> None:
     assert "try: smolctl -n a route add default via 10.0.0.2" in (
         net.run("a", "ping -c 1 10.0.0.2") and net.run("a", "udp send 8.8.8.8:53 x")
@@ -377,6 +388,7 @@ def test_hints_name_the_node(net: Net) -> None:
         ("link\naddr", "a step runs one command", "write a step for each"),
         ("udp send 10.0.0.2:9 -", "udp send - does not work in a lab: there is no standard", None),
         ("batch -", "batch - does not work in a lab: there is no standard input", None),
+        ("capture -w 5", 'capture: -w names a file, and "5" looks like seconds', "--wait 5"),
         ("capture -w -", "capture -w - does not work in a lab", "capture -w FILE"),
         ("exec true", "exec does not work in a lab", "use [[programs]]"),
         ("tcp listen 80", "tcp listen does not work in a lab", "use tcp echo"),

@@ -18,7 +18,6 @@ SOCKETS = "a lab has no programs outside of it"
 NO_PLACE = {
     "doctor": ("it is about this machine, which a lab does not use", None),
     "exec": (SOCKETS, "use [[programs]]"),
-    "stack list": ("the stacks of a lab are the nodes of its file", None),
     "stack log": ("a node has no log", "stats drops and why list tell what went wrong"),
     "stack start": ("a node runs from the beginning", 'restart = "NODE" in a step boots it anew'),
     "tcp bench": (SOCKETS, "tcp send sends data and says when it was acknowledged"),
@@ -27,9 +26,9 @@ NO_PLACE = {
     "tcp listen": (SOCKETS, "use tcp echo"),
 }
 """Commands that make no sense in a lab, why, and what to do instead."""
-_FILES = ("batch", "capture", "config diff")
-"""Commands that read or write files; they are not tried before it is their turn."""
-_READERS = (*_FILES, "tcp send", "udp send")
+_FILES = ("batch", "config diff")
+"""Commands that read files, which need not be there before it is their turn."""
+_READERS = (*_FILES, "capture", "tcp send", "udp send")
 """Commands that read standard input where they are told "-"."""
 
 
@@ -95,6 +94,14 @@ class Inside:
             yield
         finally:
             self._interrupted = None
+
+    def stacks(self) -> list[str]:
+        """Return the names of the nodes."""
+        return list(self._node.nodes)
+
+    def status(self, stack: str) -> Row:
+        """Return the status of a node."""
+        return _Asker(self, self._named(stack)).call("stack.status")[0]
 
     def stop(self, stack: str) -> None:
         """Stop a node."""
@@ -216,7 +223,7 @@ class _Answers:
 class Nowhere:
     """Surroundings where nothing can be asked: a command is left at its first request.
 
-    One that reads or writes files is left before it does.
+    One that reads a file is left before it does.
     """
 
     root = False
@@ -229,10 +236,10 @@ class Nowhere:
 
         Raises:
             UsageFault: it makes none.
-            Waits: it would read or write a file.
+            Waits: it would read a file.
         """
         _admit(path, args)
-        if path in _FILES:
+        if path in _FILES or "read" in args:
             raise Waits(None, NOTHING)
 
     def reach(self, options: Options, op: str, notice: Callable[[str], None]) -> Asking:
@@ -248,6 +255,18 @@ class Nowhere:
     ) -> AbstractContextManager[None]:
         """Do nothing: nothing runs."""
         return nullcontext()
+
+    def stacks(self) -> list[str]:
+        """Return that there are none."""
+        return []
+
+    def status(self, stack: str) -> Row:
+        """Leave the command.
+
+        Raises:
+            Waits: always.
+        """
+        raise Waits(None, NOTHING)
 
     def stop(self, stack: str) -> None:
         """Leave the command.

@@ -16,7 +16,10 @@ from smolctl.lab.node import Node
 
 
 class LabCommands:
-    """The command line for a lab; see ``smolctl.lab.commands.Commands``."""
+    """The command line for a lab; see ``smolctl.lab.commands.Commands``.
+
+    Not for several threads: a command that is run has the standard streams of the process.
+    """
 
     def check(self, text: str) -> None:
         """Find a command line right, and change nothing.

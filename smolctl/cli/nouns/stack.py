@@ -10,9 +10,6 @@ from smolctl.cli.words.command import Noun, Rows, Verb, show
 from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 from smolctl.errors import SmolctlError
 
-_LIST_PATIENCE_S = 1.0
-"""Time that ``stack list`` gives one daemon, seconds: one that hangs must not hide the rest."""
-
 
 def render_status(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
     """Yield what is known about one stack."""
@@ -139,14 +136,10 @@ def _show_status(session: Session, args: Args) -> None:
 
 
 def _list(session: Session, args: Args) -> None:
-    from smolctl.client import Client
-    from smolctl.control import paths
-
     rows: Rows = []
-    for name in paths.stacks():
+    for name in session.around.stacks():
         try:
-            with Client.connect(name, start=False, timeout=_LIST_PATIENCE_S) as client:
-                rows.append({**client.call("stack.status")[0], "state": "running"})
+            rows.append({**session.around.status(name), "state": "running"})
         except SmolctlError as error:
             # A daemon that was killed leaves its socket behind; the next start takes it over.
             state = "dead" if error.code == "not-running" else error.code
