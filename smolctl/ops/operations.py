@@ -88,6 +88,7 @@ _ARPING = "dst dev src count replies interval wait deadline mode broadcast first
 
 OPS: dict[str, Operation] = {
     "stack.status": Operation("stack.status", "family"),
+    "stack.snapshot": Operation("snapshot.take", "family"),
     "stack.stop": Operation("stack.stop", "family"),
     "link.show": Operation("link.show", _LINK + " up family"),
     "link.add": Operation(

@@ -7,6 +7,7 @@ from tests.kit.host import DEAD, PEER
 
 # What each operation needs at least; every operation is in one of the two.
 ROWS: dict[str, dict[str, Any]] = {
+    "stack.snapshot": {},
     "stack.status": {},
     "stack.stop": {},
     "link.show": {},

@@ -66,7 +66,7 @@ def check_bounds(stack: Stack) -> None:
     for net in stack.networks.values():
         assert len(net.fib.path_mtus) <= path_mtu.LIMIT
         assert len(net.fib.exceptions) <= exceptions.LIMIT
-        assert len(net.icmp_limiter._peers) <= PEERS_LIMIT
+        assert len(net.icmp_limiter.peers) <= PEERS_LIMIT
         assert len(net.reassembly) <= stack.settings[net.fragment_rules.number]
         assert len(net.ways) <= route_cache.LIMIT
         assert len(net.inbound) <= route_cache.LIMIT

@@ -61,12 +61,16 @@ class RouteExceptions:
 
     def redirect(self, dst: int, route: Route, gateway: int, now: int) -> None:
         """Learn another first hop to a destination, for ip.redirect_timeout_ms."""
-        self._by_dst.pop(dst, None)
+        expires_ns = now + self._settings.ns("ip.redirect_timeout_ms")
+        self.put(RouteException(dst, route, gateway, expires_ns))
+
+    def put(self, new: RouteException) -> None:
+        """Put one in; it is forgotten when it says so."""
+        self._by_dst.pop(new.dst, None)
         if len(self._by_dst) >= LIMIT:
             del self._by_dst[next(iter(self._by_dst))]
-        expires_ns = now + self._settings.ns("ip.redirect_timeout_ms")
-        self._alarm.set(expires_ns)
-        self._by_dst[dst] = RouteException(dst, route, gateway, expires_ns)
+        self._alarm.set(new.expires_ns)
+        self._by_dst[new.dst] = new
 
     def deadline(self) -> int | None:
         """Return when the next one is forgotten."""

@@ -85,9 +85,10 @@ class PathMtus:
         if mtu < smallest:
             # Linux __ip_rt_update_pmtu. RFC 1191 3: never below 68, the lowest that it may be.
             mtu, locked = min(current, smallest), True
-        return self._note(path, PathMtu(mtu, locked, now))
+        return self.note(path, PathMtu(mtu, locked, now))
 
-    def _note(self, path: Path, known: PathMtu) -> PathMtu:
+    def note(self, path: Path, known: PathMtu) -> PathMtu:
+        """Take what is known of a path, for as long as it is believed."""
         self._known.pop(path, None)
         self._alarm.set(known.learned_ns + self._settings.ns(self.expires_sysctl))
         self._known[path] = known
@@ -133,7 +134,7 @@ class PathMtus6(PathMtus):
 
         Returns: what is known now.
         """
-        return self._note(path, PathMtu(min(reported, current), False, now))
+        return self.note(path, PathMtu(min(reported, current), False, now))
 
 
 def _plateau_below(length: int, current: int) -> int:

@@ -186,6 +186,12 @@ class DadTable:
                 return None if entry.phase is Phase.WAITING else entry
         return None
 
+    def put(self, entry: DadEntry) -> None:
+        """Put in an entry as it is; it goes on when it is due."""
+        self._dad[entry.address] = entry
+        if entry.due_ns is not None:
+            self._arm(entry, entry.due_ns)
+
     # --- testing ----------------------------------------------------------------------------------
 
     def test(self, address: Address, now: int, *, active: bool) -> int:

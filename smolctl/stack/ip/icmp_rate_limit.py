@@ -34,6 +34,7 @@ class IcmpLimiter:
         interval: the sysctl that is the time between errors to one host.
 
     Attributes:
+        peers: what each host may still take, ns of the interval, and when that was counted.
         credit: what all errors together may still take; both families take from one (Linux
             ``icmp_global_allow``).
         refused_by: the sysctl that allowed no more, when an error was last refused.
@@ -47,7 +48,7 @@ class IcmpLimiter:
     ) -> None:
         self._settings, self._interval = settings, interval
         self._random = random
-        self._peers: dict[int, tuple[int, int]] = {}
+        self.peers: dict[int, tuple[int, int]] = {}
         self.credit = Credit()
         self.refused_by = ""
 
@@ -55,7 +56,7 @@ class IcmpLimiter:
         """Return a copy that can be used up on its own."""
         result = copy(self)
         result._settings, result._random = settings, random
-        result._peers = dict(self._peers)
+        result.peers = dict(self.peers)
         result.credit = copy(self.credit)
         return result
 
@@ -87,14 +88,14 @@ class IcmpLimiter:
         interval = self._settings.ns(self._interval)
         if interval == 0:
             return True
-        tokens, stamp = self._peers.get(peer, (BURST * interval, now))
+        tokens, stamp = self.peers.get(peer, (BURST * interval, now))
         tokens = min(BURST * interval, tokens + now - stamp)
         allowed = tokens >= interval
         if allowed:
             tokens -= interval
-        if peer not in self._peers and len(self._peers) >= PEERS_LIMIT:
+        if peer not in self.peers and len(self.peers) >= PEERS_LIMIT:
             # The one that was quiet longest has its full burst back soonest.
-            del self._peers[next(iter(self._peers))]
-        self._peers.pop(peer, None)
-        self._peers[peer] = (tokens, now)
+            del self.peers[next(iter(self.peers))]
+        self.peers.pop(peer, None)
+        self.peers[peer] = (tokens, now)
         return allowed

@@ -15,20 +15,24 @@ class Idents:
 
     Args:
         random: returns a float in [0, 1); called once, for where the counters begin.
+
+    Attributes:
+        start: where the first counter begins.
+        used: how far each counter is that was used.
     """
 
     def __init__(self, random: Callable[[], float]) -> None:
-        self._start = int(random() * 0x10000)
-        self._used: dict[int, int] = {}
+        self.start = int(random() * 0x10000)
+        self.used: dict[int, int] = {}
 
     def clone(self) -> "Idents":
         """Return a copy."""
         result = copy(self)
-        result._used = dict(self._used)
+        result.used = dict(self.used)
         return result
 
     def next(self, src: int, dst: int, protocol: int) -> int:
         """Return the identification of the next packet of a path, 0..65535."""
         counter = hash((src, dst, protocol)) % _COUNTERS
-        used = self._used[counter] = self._used.get(counter, 0) + 1
-        return (self._start + counter * 64 + used) & 0xFFFF
+        used = self.used[counter] = self.used.get(counter, 0) + 1
+        return (self.start + counter * 64 + used) & 0xFFFF

@@ -12,28 +12,32 @@ HOSTS_LIMIT = 4096
 
 
 class Redirects:
-    """The latest redirects of each host, and how many in a row; bounded in memory."""
+    """The latest redirects of each host, and how many in a row; bounded in memory.
+
+    Attributes:
+        hosts: how many each got in a row, and when the last one was due.
+    """
 
     def __init__(self) -> None:
-        self._hosts: dict[int, tuple[int, int]] = {}
+        self.hosts: dict[int, tuple[int, int]] = {}
 
     def clone(self) -> "Redirects":
         """Return a copy that can be used up on its own."""
         result = Redirects()
-        result._hosts = dict(self._hosts)
+        result.hosts = dict(self.hosts)
         return result
 
     def allow(self, host: int, now: int) -> bool:
         """Take note of a packet that should have gone another way; True sends a redirect."""
-        number, last_ns = self._hosts.pop(host, (0, now))
+        number, last_ns = self.hosts.pop(host, (0, now))
         if now - last_ns > SILENCE_NS:
             number = 0
         ignored = number >= NUMBER
         allowed = not ignored and (number == 0 or now - last_ns > LOAD_NS << number)
         if allowed or ignored:
             last_ns = now
-        if len(self._hosts) >= HOSTS_LIMIT:
+        if len(self.hosts) >= HOSTS_LIMIT:
             # The one that was quiet longest.
-            del self._hosts[next(iter(self._hosts))]
-        self._hosts[host] = (number + allowed, last_ns)
+            del self.hosts[next(iter(self.hosts))]
+        self.hosts[host] = (number + allowed, last_ns)
         return allowed

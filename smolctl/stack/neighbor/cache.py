@@ -4,7 +4,7 @@ The state machine is the table in ``states.py``; this file decides which event h
 sends nothing: its methods return actions, which ``output.py`` carries out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from itertools import islice
@@ -34,6 +34,7 @@ from smolctl.stack.neighbor.eviction import (
     collectable,
 )
 from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
+from smolctl.stack.neighbor.memory import CacheMemory
 from smolctl.stack.neighbor.states import (
     RENEWING,
     SENDABLE,
@@ -94,6 +95,25 @@ class NeighborCache:
         result._order = EvictionOrder(result, by_age=self._order.by_age)
         result.leaving = Leaving()
         return result
+
+    @property
+    def memory(self) -> CacheMemory:
+        """All that it remembers beside its entries."""
+        return CacheMemory(
+            self._reachable_factor, self._redraw_ns, self._collect_ns, self._silence,
+            tuple(self._evictions.latest),
+        )  # fmt: skip
+
+    def restore(self, memory: CacheMemory, entries: Iterable[Neighbor]) -> None:
+        """Take these entries as they are, and what another cache remembers; nobody is told."""
+        self._reachable_factor, self._redraw_ns, self._collect_ns, self._silence, latest = memory
+        self._evictions.latest.extend(latest)
+        for entry in entries:
+            self.entries[entry.ip] = entry
+            self._in_order().place(entry)
+            due_ns, entry.timer_ns = entry.timer_ns, None
+            if due_ns is not None:
+                self._timers.arm(entry, due_ns)
 
     def __iter__(self) -> Iterator[Neighbor]:
         return iter(self.entries.values())

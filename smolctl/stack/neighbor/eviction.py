@@ -173,15 +173,15 @@ class Thrash(NamedTuple):
 
 
 class Evictions:
-    """The last evictions of one cache, at most 256 of the last 60 s."""
+    """The last evictions of one cache, at most 256 of the last 60 s, in ``latest``."""
 
     def __init__(self, evictions: "Evictions | None" = None) -> None:
-        known = evictions._latest if evictions is not None else ()
-        self._latest: deque[Eviction] = deque(known, _REMEMBERED)
+        known = evictions.latest if evictions is not None else ()
+        self.latest: deque[Eviction] = deque(known, _REMEMBERED)
 
     def note(self, ip: int, new: int, now: int) -> None:
         """Remember that ``ip`` made room for ``new``."""
-        self._latest.append(Eviction(now, ip, new))
+        self.latest.append(Eviction(now, ip, new))
 
     def thrash(self, ip: int, entries: Container[int], size: int, now: int) -> Thrash | None:
         """Return how it comes that ``ip`` is wanted again; None when it was not evicted lately.
@@ -189,7 +189,7 @@ class Evictions:
         Args:
             entries: the addresses in the cache, ``size`` of them.
         """
-        latest = self._latest
+        latest = self.latest
         while latest and latest[0].at_ns <= now - WINDOW_NS:
             latest.popleft()
         own = [eviction for eviction in latest if eviction.ip == ip]

@@ -7,6 +7,7 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from smolctl.errors import InvalidArgument, NoSuchDevice, StackError
 from smolctl.near import did_you_mean
@@ -57,6 +58,20 @@ _RANGES = (
     ("arp.probe_min_ms", "arp.probe_max_ms", "time between probes"),
 )
 """Pairs of sysctls of which the first may not be above the second, and what they bound."""
+
+
+class Assigned(NamedTuple):
+    """The values of a stack's sysctls that are not as usual.
+
+    Attributes:
+        values: of the whole stack. alls: for all links. defaults: for new links.
+        fixed: keys that were set for new links.
+    """
+
+    values: dict[str, int]
+    alls: dict[str, int]
+    defaults: dict[str, int]
+    fixed: list[str]
 
 
 class Settings:
@@ -133,6 +148,37 @@ class Settings:
         result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
         result.links = {name: link.clone() for name, link in self.links.items()}
         return result
+
+    @property
+    def assigned(self) -> Assigned:
+        """All that differs from a new stack, but for what single links have."""
+        usual = Settings()
+        return Assigned(
+            _differing(self._values, usual._values),
+            _differing(self._alls, usual._alls),
+            _differing(self._defaults, usual._defaults),
+            sorted(self._default_fixed),
+        )
+
+    def assign(self, told: Assigned) -> None:
+        """Make settings that are new those of a stack of which this was told; no link is there."""
+        self._values.update(told.values)
+        self._alls.update(told.alls)
+        self._defaults.update(told.defaults)
+        self._default_fixed.update(told.fixed)
+        self.version += 1
+
+    def assigned_link(self, name: str) -> dict[str, int]:
+        """Return what a link has of its own that a new one would not."""
+        return _differing(self.links[name].own, self._defaults)
+
+    def assign_link(self, name: str, own: Mapping[str, int], fixed: Iterable[str]) -> None:
+        """Give a link what it has of its own, and which of that was set."""
+        link = self.links[name]
+        link.own.update(own)
+        link.fixed = set(fixed)
+        for item in PER_LINK:
+            self._combine(link, item)
 
     def __getitem__(self, key: str) -> int:
         return self._values[key]
@@ -334,6 +380,11 @@ class Settings:
 
     def __iter__(self) -> Iterator[Sysctl]:
         return iter(SYSCTLS.values())
+
+
+def _differing(values: Mapping[str, int], usual: Mapping[str, int]) -> dict[str, int]:
+    """Return the values that are not as usual."""
+    return {key: value for key, value in values.items() if value != usual[key]}
 
 
 def _by_our_name(item: Assignment) -> Assignment:

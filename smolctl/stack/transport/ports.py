@@ -78,11 +78,15 @@ class PortTable(Generic[S]):
                     f"port {socket.port} is in use by another socket ({other.owner or 'unnamed'})",
                     hint="smolctl socket show",
                 )
+        self.put(socket)
+        self.tell(ChangeType.NEW, socket)
+
+    def put(self, socket: S) -> None:
+        """Put in a socket that nobody has to agree with, and tell nobody."""
         self.version += 1
         self._bound.setdefault((socket.local, socket.port), []).append(socket)
         self._ports.setdefault(socket.port, []).append(socket)
         self._count += 1
-        self.tell(ChangeType.NEW, socket)
 
     def remove(self, socket: S) -> None:
         """Take out a socket that was added."""

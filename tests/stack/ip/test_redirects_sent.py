@@ -90,6 +90,6 @@ def test_the_memory_for_redirects_is_bounded() -> None:
     redirects = Redirects()
     for host in range(5000):
         assert redirects.allow(host, host)
-    assert len(redirects._hosts) == 4096
+    assert len(redirects.hosts) == 4096
     assert redirects.allow(0, 5000), "forgotten"
     assert not redirects.allow(4999, 5000)

@@ -296,14 +296,14 @@ def test_the_limiter_forgets_hosts() -> None:
     limiter = IcmpLimiter(settings, lambda: 0.5)
     for peer in range(PEERS_LIMIT + 100):
         limiter.allow(peer, SECOND_NS)
-    assert len(limiter._peers) == PEERS_LIMIT
+    assert len(limiter.peers) == PEERS_LIMIT
     # The one that was quiet longest went first: it has its burst again, the last one has not.
     assert sum(limiter.allow(PEERS_LIMIT + 99, SECOND_NS) for _ in range(9)) == 5
     assert sum(limiter.allow(0, SECOND_NS) for _ in range(9)) == 6
     limiter.allow(101, SECOND_NS)
     limiter.allow(1_000_000, SECOND_NS)
-    assert 101 in limiter._peers
-    assert 102 not in limiter._peers
+    assert 101 in limiter.peers
+    assert 102 not in limiter.peers
 
 
 def test_the_loopback_is_not_limited() -> None:
