@@ -104,17 +104,21 @@ def _no_toml(text: str, file: str, message: str) -> ScenarioError:
     last = text.rstrip().count("\n") + 1
     line = int(found[1]) if found and found[1] else last
     what = message[: found.start()] if found else message
-    hint = "see https://toml.io"
-    words = text.split("\n")[line - 1].strip() if line <= text.count("\n") + 1 else ""
-    if "=" in words and re.match(r"\s*[^\s\"'\[{\d]", words.partition("=")[2]):
-        hint = "put quotes around texts and times: " + _with_quotes(words)
-    return ScenarioError(file, line, "", f"not TOML: {what[:1].lower()}{what[1:]}", hint=hint)
+    return ScenarioError(
+        file, line, "", f"not TOML: {what[:1].lower()}{what[1:]}", hint=_advice(text, line, what)
+    )
 
 
-def _with_quotes(words: str) -> str:
+def _advice(text: str, line: int, what: str) -> str:
+    """Return what may help with a fault of TOML."""
+    words = text.split("\n")[line - 1]
     key, _, value = words.partition("=")
-    bare = value.partition("#")[0].strip().replace('"', "")
-    return f'{key.strip()} = "{bare}"'
+    bare = value.partition("#")[0].strip()
+    if bare and not re.search(r"[\"'\[\]{}=]", bare):
+        return f'put quotes around texts and times: {key.strip()} = "{bare}"'
+    if what.startswith("Unterminated string") or "in strings" in what:
+        return 'end it with another quote; a text of several lines has """ around it'
+    return "https://toml.io tells the rules"
 
 
 def _check_top(top: Value) -> None:
@@ -130,7 +134,7 @@ def _check_top(top: Value) -> None:
             for key in table.value:
                 inner = table.at(key)
                 check_name(inner, key)
-                inner.table(f"a table: {section.header.replace('NAME', key)}")
+                inner.table(section.header.replace("NAME", key))
     for name, section in LISTS.items():
         if name in top and not isinstance(top.value[name], list):
             raise top.at(name).fault("it is not a list of tables", f"write {section.header}")
@@ -193,10 +197,10 @@ def _program(source: Value, names: Names) -> ProgramSpec:
         raise fields.at("to").fault("a TCP program connects to one", "write a program for each")
     sending = _sending(fields)
     if protocol == "udp" and "to" in fields and sending is None:
-        raise fields.at("to").fault("what does it send?", 'add send = "hello", or size = 100')
+        raise fields.at("to").fault("it sends nothing", 'add send = "hello", or size = 100')
     if protocol == "udp" and sending is not None and "to" not in fields:
         key = "send" if "send" in fields else "size"
-        raise fields.at(key).fault("to whom does it send that?", 'add to = "10.0.0.2:7"')
+        raise fields.at(key).fault("nobody is there that it sends to", 'add to = "10.0.0.2:7"')
     if fields["echo"] and fields["reads"] is None:
         raise fields.at("echo").fault("it reads nothing that it could send back", "leave out reads")
     if fields["until"] is not None and fields["until"] <= fields["at"]:
@@ -225,7 +229,7 @@ def _sending(fields: Fields) -> Sending | None:
     if not given:
         for key in ("times", "every", "rate"):
             if key in fields:
-                raise fields.at(key).fault("what does it send?", 'add send = "hello"')
+                raise fields.at(key).fault("it sends nothing", 'add send = "hello"')
         return None
     data = fields["send"].encode() if "send" in fields else bytes(fields["size"])
     if fields["protocol"] == "udp" and len(data) > _DATAGRAM_MAX:
@@ -238,8 +242,10 @@ def _sending(fields: Fields) -> Sending | None:
     if "rate" in fields:
         if "every" in fields:
             raise fields.at("rate").fault("it has every, too", "leave one of them out")
-        if not fields["rate"] or not data:
-            raise fields.at("rate").wrong("a rate of more than nothing", '"1mbit"')
+        if not data:
+            raise fields.at("rate").fault("an empty message has no rate", 'write every = "1s"')
+        if not fields["rate"]:
+            raise fields.at("rate").wrong("a rate above 0", '"1mbit"')
         every_ns = len(data) * 8 * NS_PER_S // fields["rate"]
     # Who says how fast and not how often means as long as there is time.
     default = None if paced else 1

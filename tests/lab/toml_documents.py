@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from smolctl.lab.format.toml_lines import Path
 
-_BARE = st.text("ab_-1", min_size=1, max_size=3)
+_BARE = st.text("ab_-", min_size=1, max_size=3)
 _TEXTS = st.text("a\"'\\ #=[]{},.\t\u00e9", max_size=6)
 _BETWEEN = ("", "\n", "  # a = [1\n", "\n\n\t", '# """\n  # \'\n')
 

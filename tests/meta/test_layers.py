@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
     "client": {"counted", "descriptors", "errors", "near", "control", "launch", ""},
     "ops": {"counted", "errors", "near", "wire", "stack", "control"},
-    "lab": {"errors", "near", "wire", "stack", "ops", "capture"},
+    "lab": {"counted", "errors", "near", "wire", "stack", "ops", "capture"},
     "path": {"counted", "errors", "near", "wire", "stack", "ops", "lab"},
     "daemon": {
         *("counted", "descriptors", "errors", "near", "wire", "stack", "ops", "device", "control"),

@@ -94,7 +94,7 @@ class Expectations:
         rows = _count(fields)
         if rows is None and not fields["contains"] and not fields["lacks"]:
             raise fields.at("table").fault(
-                "what is expected of it?", 'add contains = { dst = "10.0.0.2" }, lacks or count'
+                "nothing is expected of it", 'add contains = { dst = "10.0.0.2" }, lacks or count'
             )
         return TableHolds(
             fields["node"],
@@ -115,14 +115,14 @@ class Expectations:
         )
         if found == StepEnds(found.step):
             raise fields.at("step").fault(
-                "what is expected of it?", "add status = 0, output, lacks or within"
+                "nothing is expected of it", "add status = 0, output, lacks or within"
             )
         return found
 
     def _counter(self, fields: Fields) -> Expected:
         count = _count(fields)
         if count is None:
-            raise fields.at("counter").fault("which value is expected?", "add count, min or max")
+            raise fields.at("counter").fault("no value is expected", "add count, min or max")
         return CounterIs(fields["node"], fields["counter"], count, fields["at"])
 
     def _reach(self, fields: Fields) -> Expected:

@@ -8,13 +8,13 @@ from typing import Any
 
 from smolctl.lab.format.section import Choice, Key, Section
 from smolctl.lab.format.toml_lines import TomlLines
-from smolctl.lab.format.value import Value
+from smolctl.lab.format.value import Value, quoted
 from smolctl.lab.source import ScenarioError
 from smolctl.near import did_you_mean
 
 _LISTED_MAX = 12
 Names = Mapping[str, Iterable[str]]
-"""What has a name, by "node", "link", "program" and "step"."""
+"""Names of things that can be referred to, by "node", "link", "program" and "step"."""
 
 
 class Fields:
@@ -36,7 +36,7 @@ class Fields:
 
     def __init__(self, section: Section, source: Value, names: Names) -> None:
         self.source = source
-        table = source.table(f"a table: {section.header}")
+        table = source.table(section.header)
         chosen = _chosen(section, source) if section.choices else None
         self.choice = chosen.key.name if chosen is not None else None
         keys = [*section.keys, *((chosen.key, *chosen.keys) if chosen is not None else ())]
@@ -93,8 +93,11 @@ def missing(source: Value, what: str, name: str, names: Iterable[str]) -> Scenar
     """
     names = list(names)
     listed = ", ".join(names[:_LISTED_MAX]) + (", ..." if len(names) > _LISTED_MAX else "")
-    there = f"there are {listed}" if names else "there is none at all"
-    return source.fault(f'there is no {what} "{name}"', did_you_mean(name, names, there))
+    there = f"there {'is only' if len(names) == 1 else 'are'} {listed}"
+    return source.fault(
+        f"there is no {what} {quoted(name)} ({there if names else 'there is none at all'})",
+        did_you_mean(name, names, "write one of them" if names else f"add a {what}"),
+    )
 
 
 def _chosen(section: Section, source: Value) -> Choice:
@@ -127,9 +130,9 @@ def _misplaced(
         choice.key.name for choice in section.choices if name in (key.name for key in choice.keys)
     ]
     if chosen is not None and others:
-        goes = " and ".join(others)
+        goes = " or ".join(others)
         hint = f"with {chosen.key.name} there are {', '.join(known)}"
-        return source.fault(f"it goes with {goes}, not with {chosen.key.name}", hint)
+        return source.fault(f"it goes with {goes}; here is {chosen.key.name}", hint)
     return unknown(source, name, known, section.header)
 
 

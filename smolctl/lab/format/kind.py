@@ -3,17 +3,17 @@
 The page about scenario files shows the same kinds with the same words.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from smolctl.counted import counted
 from smolctl.errors import InvalidArgument
 from smolctl.lab.expectation import Row
 from smolctl.lab.format.counters import COUNTERS
-from smolctl.lab.format.value import Value
+from smolctl.lab.format.value import Value, quoted
 from smolctl.lab.scenario import End, Endpoint
 from smolctl.lab.source import Command
 from smolctl.near import did_you_mean
@@ -125,8 +125,8 @@ def check_name(value: Value, name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise value.fault(
-            f'"{name}" is not a name: 1 to 32 letters, digits, ".", "_" and "-", the first of them'
-            " a letter or digit",
+            f'{quoted(name)} is not a name: 1 to 32 letters, digits, ".", "_" and "-", the first of'
+            " them a letter or digit",
             'choose another one, such as "r1"',
         )
     return name
@@ -155,7 +155,9 @@ def _on(value: Value) -> str | End:
 
 
 def _ends(value: Value) -> tuple[End, ...]:
-    if not isinstance(value.value, list) or not value.value:
+    if value.value == []:
+        raise value.fault("the list is empty", f'write {value.key} = ["a:eth0", "b:eth0"]')
+    if not isinstance(value.value, list):
         raise value.wrong("a list of ends", '["a:eth0", "b:eth0"]')
     return tuple(end(item) for item in value.items())
 
@@ -200,7 +202,7 @@ def _mac(value: Value) -> str:
     try:
         mac = parse_mac(text)
     except ValueError as error:
-        raise value.fault(str(error), 'as in "02:00:00:00:00:0a"') from None
+        raise value.fault(str(error)) from None
     if mac[0] & 1 or not any(mac):
         raise value.fault(
             f'"{text}" is not the MAC address of one interface', 'as in "02:00:00:00:00:0a"'
@@ -209,7 +211,7 @@ def _mac(value: Value) -> str:
 
 
 def _macs(value: Value) -> tuple[tuple[End, str], ...]:
-    table = value.table('{ "a:eth0" = "02:00:00:00:00:0a" }')
+    table = value.table('mac = { "a:eth0" = "02:00:00:00:00:0a" }')
     return tuple((end(value.at(key), key), _mac(value.at(key))) for key in table)
 
 
@@ -308,12 +310,12 @@ def _bare(value: Value, words: str, line: int) -> Command | None:
         return None
     if not text.isprintable():
         raise value.fault(
-            f"{json.dumps(text)} has characters that cannot be printed", f"as in {_PING}", line
+            f"{quoted(text)} has characters that cannot be printed", f"as in {_PING}", line
         )
     first, _, rest = text.partition(" ")
     if first == "smolctl":
         raise value.fault(
-            f'"{text}": each command is one of smolctl\'s',
+            f"{quoted(text)}: each command is one of smolctl's",
             f"leave that word out: {rest.strip()}",
             line,
         )
@@ -325,7 +327,8 @@ def _filter(value: Value) -> str:
     try:
         packet_filter.parse(text)
     except InvalidArgument as error:
-        raise value.fault(error.message, error.hint or 'as in "udp port 7"') from None
+        message = error.message.removeprefix("filter: ")
+        raise value.fault(message, error.hint or 'as in "udp port 7"') from None
     return text
 
 
@@ -340,7 +343,7 @@ def _frame(value: Value) -> bytes:
         ) from None
     if not FRAME_MIN <= len(frame) <= FRAME_MAX:
         raise value.fault(
-            f"the frame has {len(frame)} bytes, not {FRAME_MIN} to {FRAME_MAX}",
+            f"the frame has {counted(len(frame), 'byte')}, not {FRAME_MIN} to {FRAME_MAX}",
             "two MAC addresses, the EtherType and what follows; no checksum",
         )
     return frame

@@ -171,7 +171,7 @@ def _sysctls(fields: Fields, devices: list[str]) -> Iterator[SysctlSpec]:
         return
     said: dict[str, str] = {}
     top = fields.at("sysctl")
-    top.table("{ ip.forward = 1 }")
+    top.table("sysctl = { ip.forward = 1 }")
     for key, source in _flat(top, ""):
         if isinstance(source.value, bool):
             text = str(int(source.value))
@@ -188,7 +188,9 @@ def _sysctls(fields: Fields, devices: list[str]) -> Iterator[SysctlSpec]:
         if name.scope and name.scope not in (*SCOPES, *devices):
             raise missing(source, "interface", name.scope, devices)
         if name.key in said:
-            raise source.fault(f"{said[name.key]} says it already", "leave one out")
+            raise source.fault(
+                f"{said[name.key]} is the same, and is said already", "leave one out"
+            )
         said[name.key] = key
         yield SysctlSpec(key, text, source.line)
 
@@ -207,7 +209,7 @@ def _addresses(fields: Fields, devices: list[str]) -> Iterator[AddressSpec]:
     if "addresses" not in fields:
         return
     top = fields.at("addresses")
-    table: Mapping[str, Any] = top.table('{ eth0 = "10.0.0.1/24" }')
+    table: Mapping[str, Any] = top.table('addresses = { eth0 = "10.0.0.1/24" }')
     for dev in table:
         seen: set[tuple[int, int | None]] = set()
         if dev not in devices:
@@ -225,7 +227,7 @@ def _address(source: Value, text: str) -> tuple[int, int | None]:
     try:
         address, length = parse_prefix(text)
     except ValueError as error:
-        raise source.fault(str(error), 'as in "10.0.0.1/24"') from None
+        raise source.fault(str(error)) from None
     if length is None:
         usual = 64 if ":" in text else 24
         raise source.fault(f'"{text}" has no prefix length', f'as in "{text}/{usual}"')

@@ -53,9 +53,11 @@ class Steps:
             )
         self._before_ns = at_ns
         if fields["times"] > 1 and not fields["every"]:
-            raise fields.at("times").fault("how far apart are they?", 'add every = "1s"')
+            raise fields.at("times").fault(
+                "nothing says how far apart they are", 'add every = "1s"'
+            )
         if "every" in fields and fields["times"] == 1:
-            raise fields.at("every").fault("how often is it done?", "add times = 10")
+            raise fields.at("every").fault("nothing says how often it is done", "add times = 10")
         return StepSpec(
             at_ns,
             _ACTIONS[fields.choice or ""](self, fields),
@@ -86,7 +88,7 @@ class Steps:
         link = fields["link"]
         netem = {netem_field(key): fields[key] for key in NETEM if key in fields}
         if not netem and "state" not in fields and "mtu" not in fields:
-            raise fields.at("link").fault("what changes?", 'add state = "down", or loss = "10%"')
+            raise fields.at("link").fault("nothing changes", 'add state = "down", or loss = "10%"')
         self._netem[link] = replace(self._netem[link], **netem)
         check_reorder(self._netem[link], fields.at("reorder"))
         up = None if fields["state"] is None else fields["state"] == "up"

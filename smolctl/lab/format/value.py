@@ -12,6 +12,12 @@ from smolctl.lab.source import ScenarioError
 _SHOWN_MAX = 60
 
 
+def quoted(text: str) -> str:
+    """Return a text between quotes: short, and one line."""
+    cut = text[:_SHOWN_MAX] + ("..." if len(text) > _SHOWN_MAX else "")
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value as ``tomllib`` has it, floats as ``Decimal``.
@@ -45,7 +51,8 @@ class Value:
             hint: what to write instead.
             line: that of a line within it; None for its own.
         """
-        key = ".".join(part for part in self.path if isinstance(part, str))
+        keys = (part for part in self.path if isinstance(part, str))
+        key = ".".join(part if part.isprintable() else quoted(part) for part in keys)
         return ScenarioError(self.file, line or self.line, key, what, hint=hint)
 
     def wrong(self, what: str, example: str) -> ScenarioError:
@@ -68,8 +75,7 @@ class Value:
             return str(self.value).lower()
         if not isinstance(self.value, str):
             return str(self.value)
-        cut = self.value[:_SHOWN_MAX] + ("..." if len(self.value) > _SHOWN_MAX else "")
-        return json.dumps(cut, ensure_ascii=not cut.isprintable())
+        return quoted(self.value)
 
     # --- what is inside ---------------------------------------------------------------------------
 
@@ -92,16 +98,21 @@ class Value:
     # --- types ------------------------------------------------------------------------------------
 
     def table(self, example: str) -> Mapping[str, Any]:
-        """Return a table."""
+        """Return a table; ``example`` is one, with its key or header."""
         if not isinstance(self.value, dict):
-            raise self.wrong("a table", example)
+            raise self.fault(f"{self.shown} is not a table", f"write {example}")
         return self.value
 
     def text(self, what: str, example: str) -> str:
         """Return a text of one line that is not empty."""
         text = self.any_text(what, example)
-        if not text or not text.isprintable():
-            raise self.wrong(f"{what} (characters that can be printed, in one line)", example)
+        if not text:
+            raise self.fault("it is empty", f"write {self.key} = {example}")
+        if not text.isprintable():
+            raise self.fault(
+                f"{self.shown} has characters that cannot be printed in one line",
+                f"write {self.key} = {example}",
+            )
         return text
 
     def any_text(self, what: str, example: str) -> str:
