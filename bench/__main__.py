@@ -39,6 +39,7 @@ SUBJECTS = {
     "dad": ("bench.dad:run", "how long it takes until an address can be used"),
     "start": ("bench.start:run", "how long a stack takes to be there"),
     "memory": ("bench.memory:run", "memory of the daemon"),
+    "lab": ("bench.lab:run", "labs of 1,000 hosts: time, memory, frames a second"),
 }
 """Subjects to measure: module and function, and a description."""
 

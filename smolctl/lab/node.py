@@ -246,12 +246,14 @@ class Node:
 
     # --- time -------------------------------------------------------------------------------------
 
-    def turn(self, now: int) -> int | None:
-        """Let the stack and its jobs do what is due; return when there is more to do."""
-        if not self.running:
-            return None
-        self.engine.turn(now)
-        return self.engine.deadline()
+    def turn(self, now: int) -> None:
+        """Let the stack and its jobs do what is due."""
+        if self.running:
+            self.engine.turn(now)
+
+    def deadline(self) -> int | None:
+        """Return when there is more to do though nothing comes in, ns; None for never."""
+        return self.engine.deadline() if self.running else None
 
     def receive(self, interface: Interface, frames: list[bytes], now: int) -> None:
         """Take frames from a wire."""

@@ -28,6 +28,7 @@ class Request:
 
     Attributes:
         on_end: is called when it ends by itself; whoever asked may set it.
+        on_event: takes the events from then on, and none is kept; set where they are too many.
         began_ns, ended_ns: when it was asked, and when it ended; None while it goes on.
         rows: of an operation that answers at once, or that sends rows.
         events: of one that goes on.
@@ -40,6 +41,7 @@ class Request:
     ) -> None:
         self.op = op
         self.on_end: Callable[[], None] = _nothing
+        self.on_event: Callable[[Told], None] | None = None
         self._clock, self._leave = clock, leave
         self.began_ns, self.ended_ns = clock(), None
         self.rows_told: list[Row] = []
@@ -62,9 +64,10 @@ class Request:
         return True
 
     def event(self, event: Row) -> None:
-        """Keep an event."""
+        """Take an event."""
         if not self.ended:
-            self.events.append(Told(self._clock(), dict(event)))
+            take = self.on_event or self.events.append
+            take(Told(self._clock(), dict(event)))
 
     def rows(self, rows: list[Row]) -> None:
         """Keep rows."""

@@ -20,6 +20,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.precedence import Assignment
 from smolctl.stack.sysctl.profiles import profile as profile_named
 from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.journal import CAPACITY
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire.offload.run import PendingDatagram
 
@@ -27,6 +28,12 @@ START_NS = 1_000_000_000
 """The time at which a world begins: a stack takes 0 for no time at all."""
 TURN_NS = 1_000
 """Time of a turn that leads to another one: no loop within a stack can stop time."""
+REMEMBERED = 32_768
+"""Packets that the journals of all nodes remember together; each has an equal share, at least 16.
+
+That is 60 MB at most: 1,000 hosts on hubs that hear of one another would fill ten times as much."""
+_STALE = 64
+"""So many calls that nobody needs any more stay in the heap, or a third of what is in it."""
 _KINDS = {Fate.DROPPED: "drop", Fate.REJECTED: "reject", Fate.WAITING: "wait"}
 
 
@@ -42,6 +49,7 @@ class World:
         now: the time, ns.
         travels, marks: the timeline, in the order of arrival; times count from the beginning.
         frames: how many frames have arrived.
+        calls: how many things were to be done at a time, so far.
     """
 
     def __init__(self, seed: int = 0, *, watched: bool = False, start_ns: int = START_NS) -> None:
@@ -54,7 +62,11 @@ class World:
         self.frames = 0
         self._wire_of: dict[Port, Wire] = {}
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._number = 0
+        self.calls = 0
+        self._stale = 0
+        self._due_call: Callable[..., None] = self._due  # one object, by which it is known
+        self._share = CAPACITY
+        self._settings: dict[tuple[object, ...], Settings] = {}
         self._awake: dict[Node, None] = {}
         self._arriving: list[Trace] | None = None
 
@@ -72,15 +84,19 @@ class World:
         Raises:
             InvalidArgument: there is no such profile, or a sysctl is wrong.
         """
-        assigned = [*profile_named(profile).assignments(), *settings]
+        key = (profile, *settings)
+        begun = self._settings.get(key)
+        if begun is None:
+            assigned = [*profile_named(profile).assignments(), *settings]
+            begun = self._settings[key] = Settings.begun(assigned, profile)
 
         def make() -> Stack:
             # A generator of its own: what one node draws does not change the others' luck.
             random = Random(f"{self.seed} {name}").random
-            stack = Stack(random, Settings.begun(assigned, profile))
+            stack = Stack(random, begun.clone())
             for net in stack.networks.values():
                 bring_up_loopback(net)
-            self._watch(name, stack)
+            self._furnish(name, stack)
             return stack
 
         return self._add(name, make)
@@ -89,7 +105,7 @@ class World:
         """Add a node of a stack that exists, whose interfaces are not plugged in yet."""
 
         def make() -> Stack:
-            self._watch(name, stack)
+            self._furnish(name, stack)
             return stack
 
         return self._add(name, make)
@@ -97,7 +113,19 @@ class World:
     def _add(self, name: str, make: Callable[[], Stack]) -> Node:
         node = self.nodes[name] = Node(name, len(self.nodes) + 1, self, make)
         self.wake(node)
+        # Halved now and then, so that no world of many nodes looks at all of them for each.
+        share = max(16, min(CAPACITY, REMEMBERED >> (len(self.nodes) - 1).bit_length()))
+        if share != self._share:
+            self._share = share
+            for each in self.nodes.values():
+                each.stack.journal.limit(share)
         return node
+
+    def _furnish(self, name: str, stack: Stack) -> None:
+        """Let a stack remember no more than its share, and hear of its packets if that is asked."""
+        stack.journal.limit(self._share)
+        if self.watched:
+            self._watch(name, stack)
 
     def plug(self, node: Node, port: Port, wire: str) -> None:
         """Plug an interface into a wire, which is made when it is first used."""
@@ -141,8 +169,8 @@ class World:
 
     def call_at(self, at_ns: int, act: Callable[..., None], *args: Any) -> None:
         """Have something done at a time, ns; of what is to be done at one time, in this order."""
-        self._number += 1
-        heappush(self._heap, (max(at_ns, self.now), self._number, act, args))
+        self.calls += 1
+        heappush(self._heap, (max(at_ns, self.now), self.calls, act, args))
 
     def call_later(self, at_ns: int, act: Callable[[], None]) -> None:
         """Have something done at a time, ns."""
@@ -179,23 +207,51 @@ class World:
         """Whether nothing will ever happen by itself."""
         return not self._heap
 
+    @property
+    def pending(self) -> int:
+        """The number of things to be done at a time, with those that turned out to be needless."""
+        return len(self._heap)
+
     def _turn(self, node: Node, now: int) -> None:
-        due = node.turn(now)
+        node.turn(now)
         for port in node.cards.ports.values():
             if port.interface.outbox:
                 self._send(node, port, now)
-                due = node.engine.deadline()
-        if due is None:
-            node.due_ns = None
-            return
-        due = max(due, now + TURN_NS)
-        # A timer that was taken back leaves its call: the node finds nothing to do then.
-        if node.due_ns is None or due < node.due_ns or node.due_ns <= now:
-            node.due_ns = due
-            self.call_at(due, self._due, node)
+        before, due = node.due_ns, node.deadline()
+        if due is not None:
+            due = max(due, now + TURN_NS)
+        if before is not None and before > now and due is not None and due >= before:
+            return  # a timer that was taken back leaves its call: there is nothing to do then
+        node.due_ns = due
+        if before is not None and before > now:
+            self._stale += 1
+            if self._stale > _STALE + len(self._heap) // 3:
+                self._sweep()
+        if due is not None:
+            self.call_at(due, self._due_call, node, due)
 
-    def _due(self, node: Node) -> None:
-        self._awake[node] = None
+    def _due(self, node: Node, due_ns: int) -> None:
+        if node.due_ns == due_ns:
+            self._awake[node] = None
+        else:
+            self._stale -= 1
+
+    def _sweep(self) -> None:
+        """Take calls out of the heap that came to be too late: one for each node is enough.
+
+        Else each packet would leave one, in a world whose timers are far away.
+        """
+        due, heap, known = self._due_call, self._heap, set[Node]()
+        left = []
+        for item in sorted(heap):
+            if item[2] is due:
+                node, due_ns = item[3]
+                if node in known or node.due_ns != due_ns:
+                    continue
+                known.add(node)
+            left.append(item)
+        heap[:] = left  # sorted, and so it is a heap
+        self._stale = 0
 
     # --- frames -----------------------------------------------------------------------------------
 
@@ -261,9 +317,7 @@ class World:
     # --- the timeline -----------------------------------------------------------------------------
 
     def _watch(self, name: str, stack: Stack) -> None:
-        """Hear of all that happens to packets of a stack, if there is a timeline."""
-        if not self.watched:
-            return
+        """Hear of all that happens to packets of a stack."""
         stack.watch(partial(self._note, name), everything=True)
         recorder = stack.shared.recorder
         begin = recorder.begin

@@ -7,7 +7,11 @@ NEVER = 1 << 63
 
 def earliest(times: Iterable[int | None]) -> int | None:
     """Return the earliest of some deadlines, ns; None is one that there is not."""
-    return min((at_ns for at_ns in times if at_ns is not None), default=None)
+    first = None
+    for at_ns in times:
+        if at_ns is not None and (first is None or at_ns < first):
+            first = at_ns
+    return first
 
 
 class Alarm:

@@ -7,6 +7,7 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from typing import NamedTuple
 
 from smolctl.errors import InvalidArgument, NoSuchDevice, StackError
@@ -18,7 +19,7 @@ from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
 from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
-from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
+from smolctl.stack.sysctl.link_rule import ALL, DEFAULT, LinkRule
 from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
 from smolctl.stack.sysctl.mld import MLD_SYSCTLS
@@ -88,7 +89,8 @@ class Settings:
     """
 
     __slots__ = (
-        "_alls", "_default_fixed", "_defaults", "_places", "_values", "links", "profile", "version",
+        "_alls", "_default_fixed", "_defaults", "_of_new_link", "_places", "_values", "links",
+        "profile", "version",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -98,6 +100,7 @@ class Settings:
         self._alls = dict(_ALLS)
         self._defaults = {item.key: item.beside(item.default) for item in PER_LINK}
         self._default_fixed: set[str] = set()
+        self._of_new_link: dict[str, int] = {}  # empty until it is asked for; nobody changes it
         self._places: dict[str, Assignment] = {}
 
     @classmethod
@@ -141,8 +144,8 @@ class Settings:
 
     def clone(self) -> "Settings":
         """Return the same settings, to be changed on their own."""
-        result = Settings()
-        result.profile, result.version = self.profile, self.version
+        self._prepare_link()
+        result = copy(self)
         result._values, result._places = dict(self._values), dict(self._places)
         result._alls = dict(self._alls)
         result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
@@ -167,6 +170,7 @@ class Settings:
         self._defaults.update(told.defaults)
         self._default_fixed.update(told.fixed)
         self.version += 1
+        self._of_new_link = {}
 
     def assigned_link(self, name: str) -> dict[str, int]:
         """Return what a link has of its own that a new one would not."""
@@ -258,6 +262,7 @@ class Settings:
     def _apply(self, name: Name, value: int, item: Assignment) -> None:
         key, before = name.item.key, self._values[name.item.key]
         self.version += 1
+        self._of_new_link = {}
         if name.whole:
             for other in [place for place in self._places if place.endswith(f".{key}")]:
                 del self._places[other]
@@ -302,8 +307,20 @@ class Settings:
     def _combine(self, link: LinkSettings, item: Sysctl) -> None:
         """Find out which value of a sysctl counts on a link."""
         if item.link is not None:
-            own, whole = link.own[item.key], self._of_all(item.key)
-            link[item.key] = item.link.combine(whole, own, link.own[FORWARD])
+            link[item.key] = self._combined(item.link, item.key, link.own)
+
+    def _combined(self, rule: LinkRule, key: str, own: Mapping[str, int]) -> int:
+        """Return the value that counts on a link that has these of its own."""
+        return rule.combine(self._of_all(key), own[key], own[FORWARD])
+
+    def _prepare_link(self) -> None:
+        """Find out which values count on a new link, unless that is known."""
+        if not self._of_new_link:
+            values, own = dict(self._values), self._defaults
+            for item in PER_LINK:
+                if item.link is not None:
+                    values[item.key] = self._combined(item.link, item.key, own)
+            self._of_new_link = values
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -314,9 +331,8 @@ class Settings:
         values of that were set.
         """
         link = self.links[name] = LinkSettings(dict(self._defaults), set(self._default_fixed))
-        link.update(self._values)
-        for item in PER_LINK:
-            self._combine(link, item)
+        self._prepare_link()
+        link.update(self._of_new_link)
         return link
 
     def drop_link(self, name: str) -> None:

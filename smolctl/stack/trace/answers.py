@@ -2,7 +2,7 @@
 
 from smolctl.stack.reason import ARP_OWN_SENDER, RX_NOT_OUR_MAC
 from smolctl.stack.trace.facts import Awaited
-from smolctl.stack.trace.journal import CAPACITY, Journal
+from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import arp, icmpv4, icmpv6, ipv4, ipv6
 from smolctl.wire.address import IPV6_MARK, packed
@@ -38,7 +38,7 @@ def dropped_answer(journal: Journal, awaited: Awaited) -> Trace | None:
 
 def forgotten(journal: Journal, awaited: Awaited) -> bool:
     """Tell whether some of what was dropped while an answer was awaited is not remembered."""
-    if len(journal) < CAPACITY:
+    if len(journal) < journal.capacity:
         return False
     return next(iter(journal)).began_ns > awaited.since_ns
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 
 CAPACITY = 1024
-"""Packets remembered; the oldest is forgotten first."""
+"""Packets remembered, unless less was agreed on; the oldest is forgotten first."""
 FRAME_LIMIT = 2048
 """Bytes remembered of each packet."""
 
@@ -33,6 +33,15 @@ class Journal:
         self._by_hand: Trace | None = None
         self._listeners: dict[Listener, bool] = {}
         self.everything = False
+
+    def limit(self, capacity: int) -> None:
+        """Remember so many packets from now on: of those that are remembered, the last ones."""
+        self._ring = deque(self._ring, capacity)
+
+    @property
+    def capacity(self) -> int:
+        """The number of packets that it remembers."""
+        return self._ring.maxlen or 0
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self._ring)
