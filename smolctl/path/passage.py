@@ -13,6 +13,7 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.lab.node import Node
 from smolctl.lab.wire import Port, Wire
 from smolctl.lab.world import World
+from smolctl.path.bystanders import is_bystander
 from smolctl.path.net import End, Line, Net
 from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import Question, Sender, send_out
@@ -239,12 +240,24 @@ class Passage(World):
                     sent.outside = line.outside
                     sent.nobody = not takers and not line.outside
                 for end in takers:
+                    if self._passes_by(end, frame):
+                        continue
                     self.frames += 1
                     node = self._node(end.node)
                     self._awake[node] = None
                     self._carried, self._line = sent, wire.name
                     node.receive(node.stack.interfaces[end.dev], [frame], self.now)
                     self._carried = None
+
+
+    def _passes_by(self, end: End, frame: bytes) -> bool:
+        """Tell whether a frame means nothing to a stack, which then need not be cloned for it."""
+        if end.node in self.nodes or end.node in self._changes:
+            return False
+        if self._question is None or self._question.proto in ("arp", "nd"):
+            return False  # who hears it is the answer
+        stack = self.net.stacks[end.node]
+        return is_bystander(stack, stack.interfaces[end.dev], frame)
 
 
 def _takers(net: Net, line: Line, here: End, frame: bytes) -> list[End]:
