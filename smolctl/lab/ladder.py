@@ -25,13 +25,15 @@ from smolctl.lab.ladder_rows import (
     Point,
     Row,
     Tip,
-    arrow_way,
     is_to_several,
+    levels,
+    listed,
+    name_of,
     opens,
     signs,
     times,
+    wrapped,
 )
-from smolctl.lab.ladder_words import clean
 
 WIDTH = 100
 """Columns of a picture, unless another width is asked for."""
@@ -106,37 +108,36 @@ class Picture:
 
     def _names(self) -> Iterator[str]:
         """Yield the lines with the names of the nodes, each above its column."""
-        levels: list[list[tuple[int, str]]] = []
         width = self._width
-        for node, at in self.at.items():
-            name = _name(node, width - self.left)
-            begin = min(max(self.left + at - (len(name) - 1) // 2, 0), width - len(name))
-            for level in levels:
-                if level[-1][0] + len(level[-1][1]) < begin:
-                    level.append((begin, name))
-                    break
-            else:
-                levels.append([(begin, name)])
-        for number in reversed(range(len(levels))):
-            # Names that found no room in the lowest line stand higher: a line leads down from them.
+        names = {node: name_of(node)[: width - self.left] for node in self.at}
+        begins = {
+            node: min(
+                max(self.left + at - (len(names[node]) - 1) // 2, 0), width - len(names[node])
+            )
+            for node, at in self.at.items()
+        }
+        spans = [(begins[node], begins[node] + len(names[node])) for node in self.at]
+        level = dict(zip(self.at, levels(spans), strict=True))
+        for number in reversed(range(max(level.values(), default=-1) + 1)):
+            # A name that found no room in the lowest line stands higher: a line leads down from it.
             line = [" "] * width
-            for higher in levels[number + 1 :]:
-                for node, at in self.at.items():
-                    if _name(node, width) in [name for _, name in higher]:
-                        line[self.left + at] = "|"
-            for begin, name in levels[number]:
-                line[begin : begin + len(name)] = name
+            for node, at in self.at.items():
+                if level[node] > number:
+                    line[self.left + at] = "|"
+            for node, begin in begins.items():
+                if level[node] == number:
+                    line[begin : begin + len(names[node])] = names[node]
             yield "".join(line)
 
     def _row(self, row: Row, time: str) -> Iterator[str]:
         time = time.rjust(self.left - 2)
         text = row.text
         if not self.at:
-            text = _listed(row)
-            for number, part in enumerate(_wrapped(text, self._room)):
+            text = listed(row)
+            for number, part in enumerate(wrapped(text, self._room)):
                 yield f"{time if not number else ' ' * len(time)}  {part}"
             return
-        for number, part in enumerate(_wrapped(text, self._room)):
+        for number, part in enumerate(wrapped(text, self._room)):
             if number:
                 time, figure = " " * len(time), self._lifelines()
             else:
@@ -176,7 +177,7 @@ class Picture:
             if line[place] == " ":
                 line[place] = shaft
         for head in arrow.heads:
-            if head.node == arrow.src:
+            if head.node == arrow.src != OUTSIDE:
                 line[src] = "@"
         if is_to_several(arrow) and line[src] == "|":
             line[src] = "*"
@@ -231,22 +232,6 @@ class Picture:
                 place = -begin + (length - len(label) + 1) // 2
                 line[place : place + len(label)] = label
                 return
-
-
-def _name(node: str, room: int) -> str:
-    return clean(node or "outside")[:room]
-
-
-def _listed(row: Row) -> str:
-    """Return the words of a row that has no columns."""
-    figure = row.figure
-    if not isinstance(figure, Arrow):
-        return row.text
-    return f"{clean(arrow_way(figure))}  {row.text}"
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    return wrap(text, room, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def _joined(parts: Sequence[str], width: int) -> Iterator[str]:

@@ -39,7 +39,7 @@ from smolctl.stack.explain.verdict import headline
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 
 COLUMNS_MAX = 8
-"""Nodes that are drawn as columns; with more, each row names its nodes."""
+"""Nodes that are drawn as columns, beside OUTSIDE; with more, each row names its nodes."""
 QUIET_NS = 100_000_000
 """Time without an event, at least, that is worth a row of its own."""
 _SHOWN_NS = 1_000_000
@@ -78,7 +78,7 @@ def lay_out(
     builder = _Builder(events, ignored, columns)
     kept = folded(events, builder.tell) if fold else events
     rows = builder.rows(_parts(kept, set(columns)))
-    listed = columns if len(columns) <= COLUMNS_MAX else ()
+    listed = columns if len(columns) - (OUTSIDE in columns) <= COLUMNS_MAX else ()
     return Ladder(clean(title), listed, tuple(_with_quiet(rows)))
 
 
@@ -127,7 +127,7 @@ def _columns(events: Iterable[Event], nodes: Sequence[str]) -> tuple[str, ...]:
                 busy[mark.node] = None
     outside = (OUTSIDE,) if OUTSIDE in busy else ()
     every = [node for node in (*known, *(n for n in busy if n not in known)) if node]
-    if len(every) + len(outside) > COLUMNS_MAX:
+    if len(every) > COLUMNS_MAX:
         every = [node for node in every if node in busy]
     return (*outside, *every)
 
@@ -367,7 +367,7 @@ class _Builder:
             those = [end.node for end in ends if (mark := self._mark(end)) and mark.reason == why]
             new = [node for node in those if (node, why) not in self._explained]
             self._explained.update((node, why) for node in new)
-            names = ", ".join(those) if len(those) <= NAMED_MAX else f"{len(those)} others"
+            names = ", ".join(those) if len(those) <= NAMED_MAX else f"{len(those)} nodes"
             parts.append(names + (f" - {why}" if new else ""))
         return f" (not for {'; '.join(parts)})" if parts else ""
 

@@ -3,10 +3,13 @@
 ``ladder_layout.py`` makes them; ``ladder.py`` and ``ladder_svg.py`` draw them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from textwrap import wrap
 from typing import NamedTuple
 
+from smolctl.counted import counted
+from smolctl.lab.ladder_words import clean
 from smolctl.lab.timeline import Mark, Travel
 
 OUTSIDE = ""
@@ -110,19 +113,52 @@ class Ladder(NamedTuple):
 # --- their words ----------------------------------------------------------------------------------
 
 
-def way_text(src: str, nodes: Iterable[str]) -> str:
-    """Return whence and where a frame goes: "a > b, c"."""
-    return f"{src or 'outside'} > {', '.join(nodes) or 'nobody'}"
+def way_text(src: str, nodes: Sequence[str]) -> str:
+    """Return whence and where a frame goes: "a > b, c", "a > 7 nodes"."""
+    many = len(nodes) > NAMED_MAX
+    return f"{src or 'outside'} > {f'{len(nodes)} nodes' if many else ', '.join(nodes) or 'nobody'}"
 
 
 def arrow_way(arrow: Arrow) -> str:
     """Return whence and where an arrow goes, for a row without columns: "a > b and 9 others"."""
     named = [head.node for head in arrow.heads if head.node and head.tip is not Tip.IGNORED]
     others = [head.node for head in arrow.heads if head.tip is Tip.IGNORED]
-    if len(others) <= NAMED_MAX:
+    if not named or len(named) + len(others) <= NAMED_MAX:
         return way_text(arrow.src, [*named, *others])
-    text = f"{len(others)} others" if named else f"{len(others)} nodes"
-    return f"{way_text(arrow.src, named)} and {text}" if named else way_text(arrow.src, [text])
+    text = f" and {counted(len(others), 'other')}" if others else ""
+    return f"{way_text(arrow.src, named)}{text}"
+
+
+def listed(row: Row) -> str:
+    """Return the words of a row that has no columns."""
+    if not isinstance(row.figure, Arrow):
+        return row.text
+    return f"{clean(arrow_way(row.figure))}  {row.text}"
+
+
+def name_of(node: str) -> str:
+    """Return the name of a column."""
+    return clean(node or "outside")
+
+
+def levels(spans: Iterable[tuple[int, int]]) -> list[int]:
+    """Return a level for each name, so that no two of a level touch: 0 for the lowest.
+
+    Args:
+        spans: where each begins and ends, from left to right.
+    """
+    ends: list[int] = []
+    result = []
+    for begin, end in spans:
+        level = next((n for n, last in enumerate(ends) if last < begin), len(ends))
+        ends[level:] = [end, *ends[level + 1 :]]
+        result.append(level)
+    return result
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """Return the lines of a text, at least one; no name of a reason is broken."""
+    return wrap(text, room, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def opens(ladder: Ladder, number: int) -> bool:
