@@ -16,6 +16,7 @@ COMMANDS = """
 stack status
 stack list
 stack log
+stack snapshot
 stack start
 link show
 link set c0 mtu 1400

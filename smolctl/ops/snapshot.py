@@ -10,7 +10,7 @@ from typing import Any
 
 from smolctl.ops import snapshot_shapes as shapes
 from smolctl.ops.args import Args
-from smolctl.ops.aside import aside
+from smolctl.ops.aside import MANY, Aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.shapes import MAC
 from smolctl.stack.fib.fib import Fib
@@ -24,6 +24,7 @@ from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.packet import Packet
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -49,15 +50,29 @@ NOT_LOOKED_AT = (
 
 def take(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the rows of the stack as it is now."""
-    return aside(_size(ctx.stack), lambda: rows(ctx))
+    found = rows(ctx)
+    return list(found) if _size(ctx.stack) < MANY else Aside(lambda: found)
 
 
 def rows(ctx: Context) -> Iterator[Row]:
-    """Yield the rows, in an order in which a stack can be made of them."""
-    stack, now = ctx.stack, ctx.now
-    yield _head(ctx)
+    """Return the rows, in an order in which a stack can be made of them.
+
+    They are made when they are taken, but for those that ask the process, or a device, which
+    another process could not do in their place.
+    """
+    devices = {
+        name: ctx.links.details(name)
+        for name, link in ctx.stack.interfaces.items()
+        if not link.loopback and link.vlan is None
+    }
+    return _rows(ctx.stack, _head(ctx), devices, ctx.now)
+
+
+def _rows(stack: Stack, head: Row, devices: dict[str, Row], now: int) -> Iterator[Row]:
+    yield head
     for name, link in stack.interfaces.items():
-        yield _link(ctx, name, link)
+        device = {"device": devices[name]} if name in devices else {}
+        yield {"part": "link", "name": name, **_link(stack.settings, link, now), **device}
     for net in stack.networks.values():
         yield from _network(stack, net, now)
     for prefix, plen, label, dev in stack.ipv6.labels:
@@ -109,10 +124,10 @@ def _head(ctx: Context) -> Row:
 # --- links and addresses --------------------------------------------------------------------------
 
 
-def _link(ctx: Context, name: str, link: Interface) -> Row:
-    """Return the row of a link, and of what it is plugged into."""
-    row = {"part": "link", "name": name, **shapes.LINK.row(link, ctx.now)}
-    row["sysctls"] = ctx.stack.settings.assigned_link(name)
+def _link(settings: Settings, link: Interface, now: int) -> Row:
+    """Return what a link is like; "device" is what it is plugged into."""
+    row = shapes.LINK.row(link, now)
+    row["sysctls"] = settings.assigned_link(link.name)
     row["fixed"], row["settled"] = sorted(link.settings.fixed), link.settings.settled
     if link.options:
         row["options"] = dict(link.options)
@@ -121,10 +136,8 @@ def _link(ctx: Context, name: str, link: Interface) -> Row:
             "lower": link.vlan.lower.name, "tpid": link.vlan.tpid, "vid": link.vlan.vid,
             "own_mac": link.vlan.own_mac,
         }  # fmt: skip
-    elif not link.loopback:
-        row["device"] = ctx.links.details(name)
     if link.impairment is not None:
-        row["netem"] = shapes.NETEM.row(link.impairment.netem, ctx.now)
+        row["netem"] = shapes.NETEM.row(link.impairment.netem, now)
     if link.outbox:
         row["waiting"] = len(link.outbox)
     return row

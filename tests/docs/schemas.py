@@ -28,6 +28,7 @@ OF_OPERATION = {
     f"{noun}.{verb}": noun for noun, verbs in _BY_NOUN.items() for verb in verbs.split()
 }
 OF_OPERATION |= {
+    "stack.snapshot": "snapshot",
     "stats.show": "stats",
     "stats.drops": "drops",
     "udp.send": "udp-send",
@@ -100,6 +101,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("stack", "-n third stack start"),
     ("stack", "-n third stack stop"),
     ("stack-log", "stack log"),
+    ("snapshot", "stack snapshot"),
     ("addr", "addr add 10.9.0.1/24 dev eth0 label eth0:x broadcast 10.9.0.255"),
     ("addr", "addr add 10.9.0.2/24 dev eth0"),
     ("addr", "addr change 10.9.0.2/24 dev eth0"),

@@ -1,5 +1,6 @@
 """``smolctl stack``: the daemons, one for each stack."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,15 @@ def _show_status(session: Session, args: Args) -> None:
     show(session, session.call("stack.status"), args, render_status)
 
 
+def _snapshot(session: Session, args: Args) -> None:
+    session.options.no_start = True
+    rows = session.rows("stack.snapshot")
+    if session.options.json:
+        session.out.document(rows)
+    else:
+        session.out.lines(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
 def _list(session: Session, args: Args) -> None:
     rows: Rows = []
     for name in session.around.stacks():
@@ -220,6 +230,16 @@ COMMAND = Noun(
             "show whether a stack runs, and what it has",
             _show_status,
             examples=("smolctl stack status", "smolctl -j stack status"),
+        ),
+        Verb(
+            "stack snapshot",
+            "print all of a stack that decides about its next packet, as JSON",
+            _snapshot,
+            examples=("smolctl stack snapshot > lab.snapshot", "smolctl -j stack snapshot"),
+            notes="Each line is a JSON object, with -j an element of one array. It is for a"
+            " report of a bug, and for other commands to read: configuration, neighbors, sockets,"
+            " connections and what was learned, at one instant. It has your addresses, but"
+            " neither payload nor secrets. The first line tells what is left out.",
         ),
         Verb("stack list", "list your stacks", _list, examples=("smolctl stack list",)),
         Verb(
