@@ -2,7 +2,7 @@
 
 from smolctl.path.net import Net
 from smolctl.path.passage import Changes, Passage
-from smolctl.path.story import End, PathQuestion, Story, judge
+from smolctl.path.story import TOO_BIG, End, Outcome, PathQuestion, Story, judge
 from smolctl.stack.explain.predict import Sender
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -19,15 +19,20 @@ def follow(net: Net, question: PathQuestion, changes: Changes | None = None) -> 
         InvalidArgument: the question is none, such as a port 0.
     """
     passage = Passage(net, changes or {})
+    story = _sent(passage, question)
+    if any(told[1:] in TOO_BIG for told in story.told) and story.outcome is Outcome.BREAKS:
+        story = story._replace(next=_sent(passage, question))
+    return story
+
+
+def _sent(passage: Passage, question: PathQuestion) -> Story:
+    """Send a packet, and return its story."""
     passage.send(question.node, question.packet)
     connected, sender = None, passage.sender
     if question.packet.proto == "tcp":
         connected = isinstance(sender, TcpSocket) and sender.connected
-    return judge(
-        question,
-        passage.seen,
-        End(connected, _errno(passage.seen[0].trace, sender), passage.endless),
-    )
+    errno = _errno(passage.seen[0].trace, sender)
+    return judge(question, passage.seen, End(connected, errno, passage.endless))
 
 
 def _errno(first: Trace, sender: Sender | None) -> str:

@@ -89,7 +89,11 @@ class Passage(World):
     # --- the question -----------------------------------------------------------------------------
 
     def send(self, name: str, question: Question) -> Trace:
-        """Send a packet from a stack, and let time pass until nothing more follows from it."""
+        """Send a packet from a stack, and let time pass until nothing more follows from it.
+
+        Another one may be sent afterwards: the stacks know what the first taught them.
+        """
+        self.seen, self._known, self._pending, self._loose = [], {}, [], []
         self._question = question
         node = self._node(name)
         self._question = question = self._question

@@ -95,6 +95,7 @@ class Story(NamedTuple):
         told: the ICMP errors that came back to the sender's host.
         errno: the name of the error that the program is told first; "" for none.
         endless: it became a storm.
+        next: of a packet that was too big, the story of one that is sent after it.
     """
 
     question: PathQuestion
@@ -108,6 +109,7 @@ class Story(NamedTuple):
     told: tuple[Told, ...] = ()
     errno: str = ""
     endless: bool = False
+    next: "Story | None" = None
 
     @property
     def ok(self) -> bool:
@@ -119,6 +121,8 @@ class Story(NamedTuple):
         return list(dict.fromkeys(hop.node for hop in self.hops if hop.leg is leg))
 
 
+TOO_BIG = ((3, 4), (2, 0))
+"""Types and codes of the ICMP errors that tell a sender to send less (RFC 1191 4, RFC 4443 3.2)."""
 _FAILED = (Fate.DROPPED, Fate.REJECTED)
 _TAKEN = (Fate.DELIVERED, Fate.ANSWERED)
 _ANSWERS = {("icmp", icmpv4.Type.ECHO_REPLY), ("icmp6", icmpv6.Type.ECHO_REPLY)}

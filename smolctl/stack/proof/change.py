@@ -106,11 +106,19 @@ class Trial:
         else:
             change_address(net, interface, old, new, self.now)
 
-    def _route_add(self, words: list[str]) -> None:
-        via, dev = parse_address(words[2]), words[4] if len(words) > 3 else None
-        self._speak(words[2])
-        route = Route(self._net.family.mark, 0, via=via, on_link=False, dev=dev)
-        add_route(self._net, route, InsertMode.ADD)
+    def _route_add(self, words: list[str], mode: InsertMode = InsertMode.ADD) -> None:
+        where, said = words[0], dict(zip(words[1::2], words[2::2], strict=True))
+        text, _, bits = where.partition("/")
+        self._speak(text, said.get("via", ""))
+        via = parse_address(said["via"]) if "via" in said else None
+        prefix, plen = self._net.family.mark, 0
+        if where != "default":
+            prefix, plen = parse_address(text), int(bits or self._net.family.bits)
+        route = Route(prefix, plen, via=via, on_link=via is None, dev=said.get("dev"))
+        add_route(self._net, route, mode)
+
+    def _route_replace(self, words: list[str]) -> None:
+        self._route_add(words, InsertMode.REPLACE)
 
     def _route_del(self, words: list[str]) -> None:
         route: Route = self._values["_route"]
@@ -212,6 +220,7 @@ _CHANGES: dict[str, Callable[[Trial, list[str]], None]] = {
     "addr add": Trial._addr,
     "addr replace": Trial._addr,
     "route add": Trial._route_add,
+    "route replace": Trial._route_replace,
     "route del": Trial._route_del,
     "route change": Trial._route_change,
     "rule add": Trial._rule_add,
