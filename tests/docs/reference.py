@@ -1,4 +1,4 @@
-"""docs/reference/: commands, settings and reasons, written from the tables that the code uses."""
+"""docs/reference/: commands, settings, reasons, scenario files: the tables that the code uses."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from smolctl.cli.words.command import Noun, Verb
 from smolctl.stack.reason import MEANINGS, REASONS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.settings import SYSCTLS
+from tests.docs import scenario_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 _WRITTEN = "`make docs` writes this page from the tables that the code itself uses.\n"
@@ -22,6 +23,7 @@ def pages() -> dict[str, str]:
         "commands.md": "".join(_commands()),
         "sysctl.md": "".join(_settings()),
         "reasons.md": "".join(_reasons()),
+        "scenario.md": scenario_page.page(),
     }
 
 

@@ -7,7 +7,7 @@ from smolctl.lab.format.section import Choice, Key, Section, needed
 # --- the top --------------------------------------------------------------------------------------
 
 TOP = Section(
-    "the top of the file",
+    "The top of the file",
     "It says what the file is about. These keys stand above the first header.",
     (
         needed("title", kinds.TEXT, "what the file is about", '"An unplugged router"'),
@@ -24,7 +24,7 @@ TOP = Section(
             kinds.TIME,
             "when the run ends",
             '"1min"',
-            otherwise="10 s after the last step or program begins",
+            otherwise="10 s after the last time in the file",
         ),
         Key(
             "profile",
@@ -38,15 +38,14 @@ TOP = Section(
             kinds.PROFILES_,
             "the profiles that `lab compare` sets side by side",
             '["linux", "rfc1122"]',
-            otherwise="`linux` and `smoltcp-0.9`",
+            otherwise="those that it takes by itself",
         ),
     ),
 )
 
 NODE = Section(
     "[nodes.NAME]",
-    "A node is a stack: a host or a router. Its interfaces are the ends of links, and `lo`. What it"
-    " has is made in the order of this table.",
+    "A node is a stack: a host or a router. Its interfaces are the ends of links, and `lo`.",
     (
         Key(
             "profile",
@@ -214,8 +213,8 @@ STEP = Section(
                 "frame",
                 kinds.FRAME,
                 "a raw frame, which no node has sent",
-                '"ffffffffffff 02000000000a 0806 0001080006040001 02000000000a 0a00000a"'
-                ' "000000000000 0a000002"',
+                '"ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a 0a00000a'
+                ' 000000000000 0a000002"',
             ),
             (_ON,),
         ),

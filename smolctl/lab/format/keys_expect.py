@@ -106,16 +106,9 @@ EXPECT = Section(
                     '{ dst = "10.0.0.9" }',
                     otherwise="anything",
                 ),
-                *(
-                    Key(
-                        key.name,
-                        key.kind,
-                        key.what + " rows there are" if key.name == "count" else key.what,
-                        key.example,
-                        otherwise="any number",
-                    )
-                    for key in _COUNT
-                ),
+                Key("count", kinds.COUNT, "how many rows there are", "3", otherwise="any number"),
+                Key("min", kinds.COUNT, "how many rows at least", "1", otherwise="any number"),
+                Key("max", kinds.COUNT, "how many rows at most", "10", otherwise="any number"),
                 _AT,
             ),
         ),

@@ -407,11 +407,11 @@ def is_group(text: str) -> bool:
 
 # --- the table ------------------------------------------------------------------------------------
 
-TEXT = Kind("text", "one line", _line)
-LINES = Kind("text", "any number of lines", _lines)
+TEXT = Kind("text", "a text of one line", _line)
+LINES = Kind("lines", "a text of any number of lines", _lines)
 TEXTS = Kind("texts", "a text, or a list of texts", _texts)
 FLAG = Kind("flag", "`true` or `false`", _flag)
-COUNT = whole(0, 10**12, "1")
+COUNT = Kind("count", "a whole number from 0", lambda value: value.number(0, 10**12, "1"))
 MTU = whole(MIN_MTU, MTU_MAX, "1500")
 TIMES = Kind("times", "a whole number from 1, or `forever`", _times)
 READS = Kind("flag or time", "`true`, `false`, or the time when it begins", _reads)
@@ -419,7 +419,7 @@ TIME = Kind(
     "time", "a number and `h`, `min`, `s`, `ms`, `us` or `ns`; a number alone is seconds", _time
 )
 MOMENT = Kind("moment", "a time, or `+` and the time since the step before", _moment)
-DELAY = Kind("time", "at most an hour", _delay)
+DELAY = Kind("short time", "a time of at most an hour", _delay)
 SHARE = "a number and `%`"
 RATE = Kind(
     "rate",
@@ -444,8 +444,10 @@ PROFILE = Kind("profile", "the name of a profile", _profile)
 PROFILES_ = Kind("profiles", "the name of a profile, or a list of names", _profiles)
 REASON = Kind("reason", "the name of a reason", _reason)
 COUNTER = Kind("counter", "LAYER.NAME of `smolctl stats`", _counter)
-MACS = Kind("MAC addresses", "a table: `NODE:DEV` and the MAC address", _macs)
-VLAN = Kind("VLAN IDs", "a number from 1 to 4094, or a table: `NODE:DEV` and a number", _vlan)
+MACS = Kind(
+    "MAC addresses", "a table: ends, `NODE:DEV` or `NODE`, and the MAC address of each", _macs
+)
+VLAN = Kind("VLAN IDs", "a number from 1 to 4094, or a table: ends, and the number of each", _vlan)
 ENDPOINT = Kind("endpoint", "a port, or `ADDRESS:PORT`", _endpoint)
 TARGETS = Kind("endpoints", "`ADDRESS:PORT`, or a list of them", _targets)
 REACH = Kind("question", "`SRC -> DST`: a node, and a node or an address", _reach)
