@@ -160,7 +160,8 @@ class GroupReports:
         result.due_ns, result.until_ns = self.due_ns, dict(self.until_ns)
         result._robustness, result._version = self._robustness, self._version
         result._interval_ns, result._response_ns = self._interval_ns, self._response_ns
-        result._news, result._answers = deepcopy(self._news), deepcopy(self._answers)
+        if self._news or self._answers:
+            result._news, result._answers = deepcopy(self._news), deepcopy(self._answers)
         result._general_ns, result._reporter = self._general_ns, set(self._reporter)
         return result
 
