@@ -14,7 +14,7 @@ from smolctl.stack.interface import ETHERNET_MTU, Interface
 from smolctl.stack.stack import Stack
 
 CABLE = "cable"
-_EPOCH_S = 1_767_225_600
+EPOCH_S = 1_767_225_600
 """2026-01-01T00:00:00Z: each world begins there, for whoever asks for the time of day."""
 
 
@@ -194,6 +194,12 @@ class Node:
         """Have something done at this instant, after what is being done."""
         self._world.call_later(self._world.now, act)
 
+    def switch_off(self) -> None:
+        """Fall silent, without a word to anybody; ``restart`` switches it on."""
+        self.running = False
+        self.cards.clear()
+        self._cut_off(f'node "{self.name}" was switched off')
+
     # --- requests ---------------------------------------------------------------------------------
 
     def call(self, op: str, **args: Any) -> list[Row]:
@@ -213,18 +219,41 @@ class Node:
 
     def start(self, op: str, args: Row) -> Request:
         """Ask for an operation; return what it answers, which may go on while time passes."""
-        request = Request(op, lambda: self._world.now, lambda ended: self._at_work.pop(ended, None))
-        self._at_work[request] = None
+        request = self._new(op)
         if self.running and self.engine.must_wait(op):
             self._held.append((request, args))
         else:
             self._begin(request, args)
         return request
 
+    def run(self, job: Job, name: str) -> Request:
+        """Run a job that no operation makes: a program of a scenario.
+
+        Args:
+            name: of the program.
+        """
+        request = self._new(name)
+        try:
+            self._check_running()
+            self.engine.begin(job, request, self._world.now)
+            request.job = job
+        except SmolctlError as error:
+            request.fail(error)
+        self._world.wake(self)
+        return request
+
+    def _new(self, op: str) -> Request:
+        request = Request(op, lambda: self._world.now, lambda ended: self._at_work.pop(ended, None))
+        self._at_work[request] = None
+        return request
+
+    def _check_running(self) -> None:
+        if not self.running:
+            raise ControlError(f'node "{self.name}" is stopped', code="not-running")
+
     def _begin(self, request: Request, args: Row) -> None:
         try:
-            if not self.running:
-                raise ControlError(f'node "{self.name}" is stopped', code="not-running")
+            self._check_running()
             answer = self.engine.request(request.op, args, request, self._world.now)
             if isinstance(answer, Job):
                 request.job = answer
@@ -279,7 +308,7 @@ class Node:
 
     def wall_time(self, now: int) -> float:
         """Return the time of day in the world, seconds since 1970."""
-        return _EPOCH_S + now / 1e9
+        return EPOCH_S + now / 1e9
 
     def blame(self, doing: str, error: Exception) -> SmolctlError:
         """Keep an error that nobody foresaw."""

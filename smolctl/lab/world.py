@@ -16,6 +16,7 @@ from smolctl.lab.wire import DELAY_NS, Port, Wire
 from smolctl.stack import reason
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.link.outbox import Item, TracedFrame, frames_of
+from smolctl.stack.reason import Detail, Kind, Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.precedence import Assignment
 from smolctl.stack.sysctl.profiles import profile as profile_named
@@ -263,9 +264,13 @@ class World:
         self.call_at(now + DELAY_NS, self._arrive, self._wire_of[port], port, items, now)
         node.stack.transmitted(interface, items, now)
 
-    def put(self, wire: str, frame: bytes) -> None:
-        """Put a frame of nobody's onto a wire; it arrives at all ends."""
-        self.call_at(self.now + DELAY_NS, self._arrive, self.wires[wire], None, [frame], self.now)
+    def put(self, wire: str, frame: bytes, port: Port | None = None) -> None:
+        """Put a frame that no stack has sent onto a wire.
+
+        Args:
+            port: the end at which it enters, so that the others get it; None: all ends get it.
+        """
+        self.call_at(self.now + DELAY_NS, self._arrive, self.wires[wire], port, [frame], self.now)
 
     def _arrive(self, wire: Wire, port: Port | None, items: list[Item], sent_ns: int) -> None:
         """Let frames arrive at the other ends of a wire."""
@@ -320,7 +325,16 @@ class World:
         """Hear of all that happens to packets of a stack."""
         stack.watch(partial(self._note, name), everything=True)
         recorder = stack.shared.recorder
-        begin = recorder.begin
+        begin, record = recorder.begin, recorder.record
+
+        def recorded(
+            reason: Reason, dev: str, now: int, trace: Trace | None = None, /, **values: object
+        ) -> Detail:
+            detail = record(reason, dev, now, trace, **values)
+            if reason.kind is Kind.NOTE:
+                text = reason.why(detail)
+                self.marks.append(Mark(self.elapsed_ns, name, "note", text, reason.name, trace))
+            return detail
 
         def begun(
             direction: Direction, now: int, cause: Trace | None = None, dev: str | None = None
@@ -330,7 +344,7 @@ class World:
                 self._arriving.append(trace)
             return trace
 
-        recorder.begin = begun
+        recorder.begin, recorder.record = begun, recorded
 
     def _note(self, node: str, trace: Trace) -> None:
         kind, why = _KINDS.get(trace.fate or Fate.SENT), trace.reason

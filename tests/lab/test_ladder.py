@@ -23,10 +23,12 @@ PING = """\
 1.000 s  o             |  a$ udp send 10.0.0.2:9 hi
          |---#2 UDP--->|  #2 10.0.0.1:4000 > 10.0.0.2:9 UDP 2 B
          |             R  #2 b: reject - udp-port-closed: nothing is bound to 10.0.0.2:9
-         |<-ICMP error-|  10.0.0.2 > 10.0.0.1 ICMP port unreachable for 10.0.0.1:4000 > 10.0.0.2:9
-         |             |    UDP
+         |<-ICMP error-|  #3 10.0.0.2 > 10.0.0.1 ICMP port unreachable for 10.0.0.1:4000 >
+         |             |    10.0.0.2:9 UDP
+         i             |  #3 a: note - icmp-port-unreachable: 10.0.0.2 says that nothing is bound to
+         |             |    10.0.0.2:9
 
-o a step of the lab   W a packet waits   R refused, the sender is told
+o a step of the lab   W a packet waits   R refused, the sender is told   i noted
 ... about addresses, not data
 """
 
