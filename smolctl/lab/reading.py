@@ -32,7 +32,9 @@ from smolctl.lab.source import ScenarioError
 AFTERWARDS_NS = 10 * NS_PER_S
 """Time that a run goes on behind the last time of a file that does not say until when."""
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_TWICE = re.compile(r"cannot declare \((.*)\) twice")
 _BOM = "\ufeff"
+_QUOTES = 'end it with another quote; a text of several lines has """ around it'
 
 
 def read(source: str | bytes, file: str) -> Scenario:
@@ -104,9 +106,23 @@ def _no_toml(text: str, file: str, message: str) -> ScenarioError:
     last = text.rstrip().count("\n") + 1
     line = int(found[1]) if found and found[1] else last
     what = message[: found.start()] if found else message
-    return ScenarioError(
-        file, line, "", f"not TOML: {what[:1].lower()}{what[1:]}", hint=_advice(text, line, what)
-    )
+    what = what[:1].lower() + what[1:]
+    if found := _TWICE.match(what):
+        header = ".".join(part.strip(" '") for part in found[1].split(",") if part)
+        what = f"[{header}] is there twice"
+    return ScenarioError(file, line, "", f"not TOML: {what}", hint=_advice(text, line, what))
+
+
+_ADVICE = (
+    ("[", "choose another name for one of them"),
+    ("cannot overwrite", "leave one of the two out"),
+    ("unclosed array", 'write a comma between two items, and "]" behind the last one'),
+    ("unclosed inline table", 'a table in braces ends with "}" in the same line'),
+    ("unterminated string", _QUOTES),
+    ("illegal character '\\n'", _QUOTES),
+    ("expected '=' after a key", "write KEY = VALUE"),
+)
+"""Beginnings of what ``tomllib`` says, and what may help."""
 
 
 def _advice(text: str, line: int, what: str) -> str:
@@ -116,9 +132,10 @@ def _advice(text: str, line: int, what: str) -> str:
     bare = value.partition("#")[0].strip()
     if bare and not re.search(r"[\"'\[\]{}=]", bare):
         return f'put quotes around texts and times: {key.strip()} = "{bare}"'
-    if what.startswith("Unterminated string") or "in strings" in what:
-        return 'end it with another quote; a text of several lines has """ around it'
-    return "https://toml.io tells the rules"
+    if what.startswith("invalid initial character") and bare.endswith(("{", ",")):
+        return "a table in braces stands in one line"
+    found = (advice for beginning, advice in _ADVICE if what.startswith(beginning))
+    return next(found, "https://toml.io tells the rules")
 
 
 def _check_top(top: Value) -> None:

@@ -208,6 +208,17 @@ def test_a_wrong_value_is_an_error_in_its_place(data: st.DataObject) -> None:
     assert shown(found).startswith("lab.toml:")
 
 
+@given(
+    st.integers(0, len(EVERYTHING)), st.integers(0, 30), st.text("\"'[]{}=,.#\n\\ a1", max_size=3)
+)
+def test_a_damaged_file_is_read_or_is_an_error(at: int, cut: int, more: str) -> None:
+    text = EVERYTHING[:at] + more + EVERYTHING[at + cut :]
+    found = outcome(text)
+    if isinstance(found, ScenarioError):
+        assert 1 <= found.line <= text.count("\n") + 1
+        assert shown(found).isprintable()
+
+
 def test_a_file_with_everything_is_right() -> None:
     scenario = read(EVERYTHING, "lab.toml")
     assert len(scenario.steps) == 5

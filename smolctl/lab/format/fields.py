@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from smolctl.lab.format.keys import TOP
 from smolctl.lab.format.section import Choice, Key, Section
 from smolctl.lab.format.toml_lines import TomlLines
 from smolctl.lab.format.value import Value, quoted
@@ -13,6 +14,7 @@ from smolctl.lab.source import ScenarioError
 from smolctl.near import did_you_mean
 
 _LISTED_MAX = 12
+AT_THE_TOP = tuple(key.name for key in TOP.keys)
 Names = Mapping[str, Iterable[str]]
 """Names of things that can be referred to, by "node", "link", "program" and "step"."""
 
@@ -49,7 +51,9 @@ class Fields:
             if key.name in table:
                 self._values[key.name] = _read(key, source.at(key.name), names)
             elif key.required:
-                raise source.fault(f"{key.name} is missing", f"write {key.name} = {key.example}")
+                where = "" if source.path else " above the first header"
+                hint = f"write {key.name} = {key.example}{where}"
+                raise source.fault(f"{key.name} is missing", hint)
             else:
                 self._values[key.name] = default(key)
 
@@ -82,6 +86,8 @@ def unknown(source: Value, key: str, names: Iterable[str], where: str) -> Scenar
     """Return the error about a key that a table does not have."""
     names = list(names)
     hint = did_you_mean(key, names, f"there are {', '.join(names)}")
+    if key in AT_THE_TOP:
+        hint = "write it above the first header"
     return source.fault(f"{where} has no such key", hint)
 
 
@@ -111,7 +117,8 @@ def _chosen(section: Section, source: Value) -> Choice:
     known = {key.name for key in _all_keys(section)}
     for name in source.value:
         if name not in known:
-            raise unknown(source.at(name), name, sorted(known), section.header)
+            guess = did_you_mean(name, known, f"it needs one of {', '.join(names)}")
+            raise source.at(name).fault(f"{section.header} has no such key", guess)
     raise source.fault(f"it has none of {', '.join(names)}", "write one of them")
 
 

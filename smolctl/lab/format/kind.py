@@ -98,6 +98,7 @@ def _of_netem(word: str, example: str) -> Callable[[Value], Any]:
         said = "0" if value.value == 0 and not isinstance(value.value, bool) else value.value
         if not isinstance(said, str):
             raise value.wrong("a text with a unit", example)
+        said = said.replace(" ", "")
         if word != "rate" and said != "0" and not said.endswith("%"):
             raise value.wrong("a percentage", example)
         try:
