@@ -6,11 +6,12 @@ import smolctl
 from smolctl.lab.reading import read
 from smolctl.lab.writing import write
 
-TEMPLATES = sorted((Path(smolctl.__file__).parent / "lab" / "templates").glob("*.toml"))
+LAB = Path(smolctl.__file__).parent / "lab"
+FILES = sorted(LAB.glob("*/*.toml"))
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=[path.stem for path in TEMPLATES])
-def test_a_template_is_a_scenario_with_expectations(path: Path) -> None:
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_a_file_that_comes_with_smolctl_says_what_it_shows_and_expects(path: Path) -> None:
     scenario = read(path.read_bytes(), path.name)
     assert scenario.about
     assert scenario.expects
@@ -18,4 +19,8 @@ def test_a_template_is_a_scenario_with_expectations(path: Path) -> None:
 
 
 def test_there_are_templates() -> None:
-    assert [path.stem for path in TEMPLATES] == ["hub", "router", "two-hosts"]
+    assert [path.stem for path in FILES if path.parent.name == "templates"] == [
+        "hub",
+        "router",
+        "two-hosts",
+    ]
