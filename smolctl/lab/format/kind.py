@@ -314,12 +314,8 @@ def _bare(value: Value, words: str, line: int) -> Command | None:
             f"{quoted(text)} has characters that cannot be printed", f"as in {_PING}", line
         )
     first, _, rest = text.partition(" ")
-    if first == "smolctl":
-        raise value.fault(
-            f"{quoted(text)}: each command is one of smolctl's",
-            f"leave that word out: {rest.strip()}",
-            line,
-        )
+    if first == "smolctl" and rest:
+        text = rest.lstrip()  # as it was copied from a shell
     return Command(text, line)
 
 
@@ -452,9 +448,9 @@ VLAN = Kind("VLAN IDs", "a number from 1 to 4094, or a table: ends, and the numb
 ENDPOINT = Kind("endpoint", "a port, or `ADDRESS:PORT`", _endpoint)
 TARGETS = Kind("endpoints", "`ADDRESS:PORT`, or a list of them", _targets)
 REACH = Kind("question", "`SRC -> DST`: a node, and a node or an address", _reach)
-COMMAND = Kind("command", "one command, without `smolctl`", _command)
+COMMAND = Kind("command", "one command; `smolctl` in front of it may be left out", _command)
 COMMANDS = Kind(
-    "commands", "one in each line, without `smolctl`; `#` begins a comment; or a list", _commands
+    "commands", "one in each line, and lines that begin with `#` are comments; or a list", _commands
 )
 FILTER = Kind("filter", "as of `smolctl capture`", _filter)
 FRAME = Kind("hex", "bytes of a frame, from the destination MAC address on", _frame)
