@@ -92,6 +92,9 @@ def _arp_process(net: Network, packet: Packet) -> Result:
         networks = tuple((item.local, item.plen) for item in addresses.items if not item.autojoin)
         packet.step("sender", "ok", Stranger(sender, interface.name, networks))
     if not ours and sender != 0 and settings["arp.accept_target"]:
+        if message.op == arp.Op.REQUEST and sender != target:
+            # A question to somebody else tells us nothing: smoltcp drops it for its target, too.
+            return _unanswered(net, packet)
         return _unsolicited(shown, "others", "arp.accept_target", "any")
     if message.op == arp.Op.REQUEST and ours:
         return _arp_answer(net, packet)

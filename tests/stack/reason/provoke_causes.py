@@ -228,7 +228,7 @@ ARP: dict[tuple[str, str], Row] = {
         " (arp.accept_from=solicited)",
     ),
     ("arp-unsolicited", "others"): (
-        with_sysctl("arp.accept_target", "ours", receives(request("10.0.0.3", "10.0.0.4"))),
+        with_sysctl("arp.accept_target", "ours", receives(request("10.0.0.3", "10.0.0.3"))),
         "10.0.0.3 says that it is at 02:00:00:00:00:0b, but to another target than an address of"
         " ours (arp.accept_target=ours)",
     ),
