@@ -451,7 +451,9 @@ without root; sudo and other set-user-ID programs have no effect.
 
 smolctl link show tells to which program a link belongs. The link is there until the last process
 of the namespace has ended, however that ended, and config save leaves it out. When the stack stops,
-eth0 is gone, too.
+or its daemon is killed, eth0 is gone, too, and TCP connections by it end with ECONNABORTED: Linux
+alone would let them wait for ever. A process called smolctl-guard waits for that; it ends with the
+link.
 """,
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the

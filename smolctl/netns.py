@@ -11,11 +11,12 @@ import ctypes
 import errno
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
-from smolctl.device import rtnetlink, tun
+from smolctl.device import rtnetlink, sock_diag, tun
 from smolctl.device.tap_queue import QUEUE_FRAMES
 from smolctl.errors import DeviceError
 
@@ -56,10 +57,12 @@ class Namespace(NamedTuple):
 
     Attributes:
         tap: the descriptor of the wire's other end, which is to be passed on and closed.
+        outer: a descriptor of another namespace, which the TAP keeps alive in any case.
         uid, gid: of the caller, where a user namespace was needed; None for root.
     """
 
     tap: int
+    outer: int
     uid: int | None
     gid: int | None
 
@@ -89,7 +92,6 @@ def enter(mtu: int) -> Namespace:
         rtnetlink.enter(outer)
         rtnetlink.move(index, inner)
         rtnetlink.enter(inner)
-        os.close(outer)
         os.close(inner)
         rtnetlink.set_sizes(index, mtu, QUEUE_FRAMES)
         # Before the descriptor is passed: the stack sends as soon as it has it.
@@ -98,7 +100,7 @@ def enter(mtu: int) -> Namespace:
         rtnetlink.set_up(index)
     except OSError as error:
         raise _failed("make the wire", error) from None
-    return Namespace(tap, uid if mapped else None, gid if mapped else None)
+    return Namespace(tap, outer, uid if mapped else None, gid if mapped else None)
 
 
 def _may_unshare() -> bool:
@@ -125,6 +127,77 @@ def _map_to_root(uid: int, gid: int) -> None:
             f"this machine lets user {uid} make no user namespace: {error.strerror}",
             hint="smolctl doctor namespaces",
         ) from None
+
+
+# --- when the wire goes ---------------------------------------------------------------------------
+
+
+def guard(namespace: Namespace) -> int:
+    """Leave a process behind that ends the program's connections when the stack drops the wire.
+
+    Linux tells no connection that its link is gone, so a program that waits for data would wait for
+    ever. The process is nobody's child, holds nothing of the namespace, and ends with the wire.
+
+    Returns: the descriptor that it waits for, to be passed on with the TAP's, and closed.
+    """
+    waits, held = os.pipe()  # PEP 446: the program has neither
+    child = os.fork()
+    if child:
+        os.close(waits)
+        os.waitpid(child, 0)
+        return held
+    try:
+        if not os.fork():
+            _watch(namespace, waits)
+    finally:
+        os._exit(0)
+
+
+def _watch(namespace: Namespace, waits: int) -> None:
+    """Wait until the wire is gone, and end what went by it."""
+    home = _identity(_OWN_NETNS)
+    with suppress(OSError):
+        _write("/proc/self/comm", "smolctl-guard")
+    os.setsid()  # the terminal is the program's
+    os.chdir("/")
+    rtnetlink.enter(namespace.outer)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    waits = os.dup2(waits, 3)
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if int(number) > waits:
+                os.close(int(number))
+    os.read(waits, 1)
+    someone = _inhabitant(home)
+    if someone is None:
+        return
+    rtnetlink.enter(someone)
+    # New ones fail from then on, as no route is left.
+    for _ in range(100):
+        if not tun.exists(WIRE):
+            break
+        time.sleep(0.01)
+    sock_diag.end_connections()
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _inhabitant(home: tuple[int, int]) -> int | None:
+    """Return a descriptor of a namespace, by some process that is in it; None when none is."""
+    for number in filter(str.isdecimal, os.listdir("/proc")):
+        path = f"/proc/{number}/ns/net"
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if _identity(path) == home:
+                return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return None
+
+
+# --- the program ----------------------------------------------------------------------------------
 
 
 def configure(addresses: Sequence[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -38,8 +38,8 @@ class Asking(Protocol):
     def call(self, op: str, **args: Any) -> list[Row]:
         """Run ``op`` and return its rows, all of them."""
 
-    def call_passing(self, descriptor: int, op: str, **args: Any) -> list[Row]:
-        """Pass a descriptor with a request; see ``call``."""
+    def call_passing(self, descriptors: Sequence[int], op: str, **args: Any) -> list[Row]:
+        """Pass descriptors with a request; see ``call``."""
 
     def ask(self, op: str, **args: Any) -> Answers:
         """Run ``op`` and iterate over its rows."""

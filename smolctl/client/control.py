@@ -11,7 +11,7 @@ import sys
 # used here.
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET
 from _socket import socket as Socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic, sleep
 from typing import Any
 
@@ -150,12 +150,15 @@ class Client:
                 self._running = None
                 return
 
-    def call_passing(self, descriptor: int, op: str, **args: Any) -> list[dict[str, Any]]:
-        """Pass the daemon a descriptor, which stays open here, with a request; see ``call``."""
+    def call_passing(
+        self, descriptors: Sequence[int], op: str, **args: Any
+    ) -> list[dict[str, Any]]:
+        """Pass the daemon descriptors, which stay open here, with a request; see ``call``."""
         number = self._number()
         frame = messages.request(number, op, args)
         # unix(7): it comes with the first byte.
-        passed = [(SOL_SOCKET, SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))]
+        numbers = b"".join(each.to_bytes(4, sys.byteorder) for each in descriptors)
+        passed = [(SOL_SOCKET, SCM_RIGHTS, numbers)]
         self._socket.settimeout(self._timeout)
         try:
             sent = self._socket.sendmsg([frame], passed)

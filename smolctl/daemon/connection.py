@@ -37,6 +37,8 @@ MAX_PARTS = 1 << 28
 """Most characters that may wait for the request that they are parts of."""
 MAX_PASSING = 8
 """Most descriptors that wait for a client to read."""
+_PASSED_MAX = 2
+"""Most descriptors that a client passes with a request."""
 CHUNK_ROWS = 50
 """Rows in one frame of an answer; the loop does nothing else while it makes one."""
 HELLO_PATIENCE_NS = 10_000_000_000
@@ -106,8 +108,8 @@ class Connection:
         self._means = means
         # Descriptors that go with the next bytes; closed here once they are on their way.
         self._passing: list[socket.socket] = []
-        # A descriptor that the client passed for a request that takes one.
-        self._passed: int | None = None
+        # Descriptors that the client passed for a request that takes some.
+        self._passed: list[int] = []
         self._decoder = Decoder(MAX_REQUEST)
         self._greeted = False
         self._finishing = False
@@ -161,22 +163,21 @@ class Connection:
             self.close(now)
 
     def _read(self) -> bytes:
-        """Read what the client sent, and keep a descriptor that it passed with it (unix(7))."""
-        data, passed = receive_descriptors(self.socket, _RECEIVE_SIZE)
-        for number in passed:  # for two there is room by padding
+        """Read what the client sent, and keep what descriptors it passed with it (unix(7))."""
+        data, passed = receive_descriptors(self.socket, _RECEIVE_SIZE, _PASSED_MAX)
+        if passed:
             self._drop_passed()
-            self._passed = number
+            self._passed = passed
         return data
 
-    def take_descriptor(self) -> int | None:
-        """Return the descriptor that the client passed, which is the caller's now; or None."""
-        passed, self._passed = self._passed, None
+    def take_descriptors(self) -> list[int]:
+        """Return the descriptors that the client passed, which are the caller's now."""
+        passed, self._passed = self._passed, []
         return passed
 
     def _drop_passed(self) -> None:
-        passed = self.take_descriptor()
-        if passed is not None:
-            os.close(passed)
+        for number in self.take_descriptors():
+            os.close(number)
 
     def proceed(self, now: int) -> None:
         """Take up requests in their order, as long as the client keeps up with the answers."""

@@ -64,8 +64,8 @@ class Carrier(Protocol):
     def open_channel(self, user: ChannelUser) -> Channel:
         """Make a channel, whose other end the client gets."""
 
-    def take_descriptor(self) -> int | None:
-        """Return the descriptor that the client passed, which is the caller's now; or None."""
+    def take_descriptors(self) -> list[int]:
+        """Return the descriptors that the client passed, which are the caller's now."""
 
     def end(self, exchange: "Exchange", frame: bytes) -> None:
         """Send the last frame of an exchange."""
@@ -114,9 +114,9 @@ class Exchange:
         """
         return self._connection.open_channel(user)
 
-    def take_descriptor(self) -> int | None:
-        """Return the descriptor that the client passed with its request; the caller closes it."""
-        return self._connection.take_descriptor()
+    def take_descriptors(self) -> list[int]:
+        """Return the descriptors passed with the request, which the caller closes."""
+        return self._connection.take_descriptors()
 
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import length_hint
@@ -56,11 +56,11 @@ def _open_tap(name: str, options: Mapping[str, Any]) -> Device:
     return TapDevice(name, **options)
 
 
-def adopt_tap(name: str, fd: int, options: Mapping[str, Any]) -> Device:
-    """Return the device of a descriptor that a program passed."""
+def adopt_tap(name: str, fds: Sequence[int], options: Mapping[str, Any]) -> Device:
+    """Return the device of the descriptors that a program passed."""
     from smolctl.device.tap_passed import PassedTap
 
-    return PassedTap(name, fd, **options)
+    return PassedTap(name, fds, **options)
 
 
 def _open_stream(name: str, options: Mapping[str, Any]) -> Device:
@@ -161,22 +161,24 @@ class Links:
         """
         return self._opened(name, kind, lambda: OPENERS[kind](name, options))
 
-    def adopt(self, name: str, fd: int, options: Mapping[str, Any]) -> Device:
+    def adopt(self, name: str, fds: Sequence[int], options: Mapping[str, Any]) -> Device:
         """Make the device of an interface from a TAP's descriptor that a program passed.
 
         The interface ends with the program: it is deleted when the descriptor says so.
 
         Args:
             name: the interface's name.
-            fd: the device's from now on.
+            fds: its descriptor, and others that are to be closed when it is; the device's from now
+                on.
             options: keyword arguments of ``PassedTap``.
 
-        Raises: as ``open``; the descriptor is closed then.
+        Raises: as ``open``; the descriptors are closed then.
         """
         try:
-            return self._opened(name, PROGRAM, lambda: adopt_tap(name, fd, options))
+            return self._opened(name, PROGRAM, lambda: adopt_tap(name, fds, options))
         except BaseException:
-            os.close(fd)
+            for fd in fds:
+                os.close(fd)
             raise
 
     def _opened(self, name: str, kind: str, make: Callable[[], Device]) -> Device:

@@ -1,7 +1,8 @@
 """The few words of rtnetlink(7) that the kernel's side of a TAP needs.
 
-Five requests, each acknowledged or refused. A library for all of rtnetlink takes 0.1 s to import,
-during which a stack that adds a TAP would stand still.
+Each request is acknowledged or refused. A library for all of rtnetlink takes 0.1 s to import,
+during which a stack that adds a TAP would stand still. ``request`` and ``dump`` serve other
+protocols of netlink(7), too.
 """
 
 import ctypes
@@ -9,11 +10,13 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Iterator
 
 # linux/netlink.h, linux/rtnetlink.h
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
+_NLM_F_DUMP = 0x300
 _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 20, 24
-_NLMSG_ERROR = 2
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
 # linux/if_link.h, linux/if_addr.h, linux/if.h
 _IFLA_MTU, _IFLA_TXQLEN, _IFLA_NET_NS_FD = 4, 13, 28
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -50,7 +53,7 @@ def add_address(index: int, address: str, plen: int, *, tested: bool = False) ->
     packed = socket.inet_pton(family, address)
     body = _ADDRESS.pack(family, plen, _IFA_F_NODAD if tested else 0, 0, index)
     body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
-    _request(_RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body)
+    request(_RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body)
 
 
 def add_default_route(index: int, gateway: str) -> None:
@@ -67,7 +70,7 @@ def add_default_route(index: int, gateway: str) -> None:
     body = _ROUTE.pack(family, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, 0, _RTN_UNICAST, 0)
     body += _attribute(_RTA_GATEWAY, socket.inet_pton(family, gateway))
     body += _attribute(_RTA_OIF, struct.pack("=I", index))
-    _request(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_EXCL, body)
+    request(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_EXCL, body)
 
 
 def set_up(index: int) -> None:
@@ -76,7 +79,7 @@ def set_up(index: int) -> None:
     Raises:
         OSError: as the kernel refuses it.
     """
-    _request(_RTM_NEWLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, index, _IFF_UP, _IFF_UP))
+    request(_RTM_NEWLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, index, _IFF_UP, _IFF_UP))
 
 
 def set_sizes(index: int, mtu: int, queue: int) -> None:
@@ -87,7 +90,7 @@ def set_sizes(index: int, mtu: int, queue: int) -> None:
     """
     body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
     body += _attribute(_IFLA_MTU, struct.pack("=I", mtu))
-    _request(_RTM_NEWLINK, 0, body + _attribute(_IFLA_TXQLEN, struct.pack("=I", queue)))
+    request(_RTM_NEWLINK, 0, body + _attribute(_IFLA_TXQLEN, struct.pack("=I", queue)))
 
 
 def move(index: int, netns: int) -> None:
@@ -97,7 +100,7 @@ def move(index: int, netns: int) -> None:
         OSError: as the kernel refuses it.
     """
     body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
-    _request(_RTM_NEWLINK, 0, body + _attribute(_IFLA_NET_NS_FD, struct.pack("=I", netns)))
+    request(_RTM_NEWLINK, 0, body + _attribute(_IFLA_NET_NS_FD, struct.pack("=I", netns)))
 
 
 def enter(netns: int) -> None:
@@ -118,15 +121,56 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
-def _request(kind: int, flags: int, body: bytes) -> None:
-    """Send a request and wait until it is acknowledged."""
-    flags |= _NLM_F_REQUEST | _NLM_F_ACK
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
-        kernel.settimeout(_TIMEOUT_S)
-        kernel.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body)
+def request(kind: int, flags: int, body: bytes, protocol: int = socket.NETLINK_ROUTE) -> None:
+    """Send a request and wait until it is acknowledged.
+
+    Args:
+        kind, flags: of its header. body: what follows that.
+        protocol: of netlink(7).
+
+    Raises:
+        OSError: as the kernel refuses it.
+    """
+    with _kernel(protocol) as kernel:
+        kernel.send(_message(kind, _NLM_F_REQUEST | _NLM_F_ACK | flags, body))
         answer = kernel.recv(65536)
     if len(answer) < _HEADER.size + _ERROR.size or _HEADER.unpack_from(answer)[1] != _NLMSG_ERROR:
         raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
-    number = -_ERROR.unpack_from(answer, _HEADER.size)[0]
+    _check(answer, 0)
+
+
+def dump(kind: int, body: bytes, protocol: int = socket.NETLINK_ROUTE) -> Iterator[bytes]:
+    """Yield what the kernel has of a kind, each without its header; arguments as of ``request``.
+
+    Raises:
+        OSError: as the kernel refuses it.
+    """
+    with _kernel(protocol) as kernel:
+        kernel.send(_message(kind, _NLM_F_REQUEST | _NLM_F_DUMP, body))
+        while True:
+            answer, at = kernel.recv(65536), 0
+            while at < len(answer):
+                length, told = _HEADER.unpack_from(answer, at)[:2]
+                if told == _NLMSG_DONE:
+                    return
+                if told == _NLMSG_ERROR:
+                    _check(answer, at)
+                yield answer[at + _HEADER.size : at + length]
+                at += length + -length % 4
+
+
+def _kernel(protocol: int) -> socket.socket:
+    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    kernel.settimeout(_TIMEOUT_S)
+    return kernel
+
+
+def _message(kind: int, flags: int, body: bytes) -> bytes:
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body
+
+
+def _check(answer: bytes, at: int) -> None:
+    """Raise the error that a message of an answer tells, if it is one."""
+    number = -_ERROR.unpack_from(answer, at + _HEADER.size)[0]
     if number:
         raise OSError(number, os.strerror(number))

@@ -2,10 +2,11 @@
 
 Nothing but the descriptor ties us to the namespace: a socket in it would keep it alive. So its side
 is set up by whoever made it, and the descriptor tells when the namespace is gone, which deletes the
-TAP (``sandbox`` moves it there from another namespace for that reason).
+TAP (``netns`` moves it there from another namespace for that reason).
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from smolctl.device import DeviceGone, random_mac
@@ -19,19 +20,21 @@ class PassedTap(TapQueue):
 
     Args:
         name: of the stack's interface.
-        fd: the descriptor; it is ours once it is known to be a TAP's.
+        fds: the descriptor, and others that tell their other ends when this one is closed, by being
+            closed then; they are ours once the first is known to be a TAP's.
         mtu: of the program's side, bytes.
         program: the name of the program.
         pid: its process.
 
     Raises:
-        DeviceError: it is no TAP's; it is left open.
+        DeviceError: it is no TAP's; all are left open.
     """
 
     kind = "exec"
 
-    def __init__(self, name: str, fd: int, *, mtu: int, program: str, pid: int) -> None:
+    def __init__(self, name: str, fds: Sequence[int], *, mtu: int, program: str, pid: int) -> None:
         super().__init__(name, random_mac(), mtu)
+        fd, *self._others = fds
         if not is_tap(fd):
             raise DeviceError(f"{name}: the descriptor that was passed is not a TAP's")
         self._program, self._pid = program, pid
@@ -74,5 +77,6 @@ class PassedTap(TapQueue):
     def close(self, *, delete: bool = False) -> None:
         """Close the descriptor, which deletes the TAP."""
         if self._fd >= 0:
-            os.close(self._fd)
+            for fd in (self._fd, *self._others):
+                os.close(fd)
             self._fd = -1

@@ -95,9 +95,9 @@ class Request:
             "a lab runs no programs with sockets of their own", hint="use [[programs]]"
         )
 
-    def take_descriptor(self) -> int | None:
+    def take_descriptors(self) -> list[int]:
         """Return that none was passed."""
-        return None
+        return []
 
     def done(self, result: Row) -> None:
         """Take the good end."""

@@ -91,8 +91,8 @@ class _Adoption(Job):
             "program": args.required("program"),
             "pid": args.integer("pid", 1, 1 << 31) or 0,
         }
-        passed = self.exchange.take_descriptor()
-        if passed is None:
+        passed = self.exchange.take_descriptors()
+        if not passed:
             raise InvalidArgument("exec.open needs the descriptor of a TAP beside it")
         device = ctx.links.adopt(name, passed, options)
         shared = ctx.stack.shared

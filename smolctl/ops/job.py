@@ -148,10 +148,10 @@ class Exchange(Protocol):
             ControlError: there are too many.
         """
 
-    def take_descriptor(self) -> int | None:
-        """Return the descriptor that the client passed with its request, or None.
+    def take_descriptors(self) -> list[int]:
+        """Return the descriptors that the client passed with its request.
 
-        It is the caller's from now on, who uses it up or closes it.
+        They are the caller's from now on, who uses them up or closes them.
         """
 
     def done(self, result: dict[str, Any]) -> None:

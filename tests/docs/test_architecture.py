@@ -87,8 +87,8 @@ class Collector:
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
 
-    def take_descriptor(self) -> int | None:
-        return None
+    def take_descriptors(self) -> list[int]:
+        return []
 
     def open_channel(self, user: ChannelUser) -> Channel:
         raise AssertionError("no job here has a channel")

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import signal
-import site
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.kit import Lab, Peer, daemon_pid, wait_for_end
+from tests.e2e.ordinary import USER, Ordinary
 from tests.kit import process
 from tests.kit.amount import amount
 from tests.kit.netns import Namespace, require_root_and
@@ -22,13 +23,6 @@ from tests.kit.stack_env import SmolctlEnv
 from tests.kit.tmux import Tmux, Window
 
 POOL, POOL6 = "198.18.0.0/15", "fd00:198:18::/48"
-USER = 47_110
-"""A number that no user has."""
-_AS_USER = (
-    # What udev makes of /dev/net/tun everywhere, in a mount namespace: anybody may open it.
-    "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200"
-    ' && exec setpriv --reuid="$0" --regid="$0" --clear-groups "$@"'
-)
 ASK = """
 import socket, sys
 family, host, port, data = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, *sys.argv[1:]
@@ -203,13 +197,45 @@ def test_a_daemon_that_ends_takes_the_wire_with_it(world: World, how: str) -> No
     assert (ended.returncode, ended.stdout) == (4, "ready\ngone\n")
 
 
+WAITS = """
+import os, select, socket, sys
+inside = socket.create_server(("127.0.0.1", 0))
+ours = socket.create_connection(inside.getsockname())
+host, port = sys.argv[1], int(sys.argv[2])
+one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+one.setblocking(False)
+one.connect_ex((host, port))
+print("begun", flush=True)
+select.select([one], [], [])
+print(os.strerror(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)))
+ours.sendall(b"the loopback goes on")
+print(inside.accept()[0].recv(100).decode())
+"""
+ABORTED = "begun\nSoftware caused connection abort\nthe loopback goes on\n"
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("host", ["10.0.0.2", "2001:db8::2"])
+def test_a_connection_ends_with_the_wire(clean: World, host: str) -> None:
+    """The stack only forwards it, and nothing is sent by it that would find out."""
+    listener = clean.lab.peer.open(socket.AF_INET6, socket.SOCK_STREAM)
+    with listener:
+        listener.bind(("::", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        running = clean.smolctl.popen("exec", sys.executable, "-c", WAITS, host, port)
+        with listener.accept()[0]:
+            clean.smolctl("link", "del", "exec0", check=True)
+            assert running.wait().stdout == ABORTED
+
+
 KILLED = """
 import os
 from smolctl import netns
 from smolctl.client import Client
 with Client.connect(start=False) as client:
     tap = netns.enter(1500).tap
-    (row,) = client.call_passing(tap, "exec.open", program="killed", pid=os.getpid())
+    (row,) = client.call_passing([tap], "exec.open", program="killed", pid=os.getpid())
     assert [link["ifname"] for link in client.call("link.show")][-1] == row["ifname"] == "exec0"
     os.kill(os.getpid(), 9)
 """
@@ -219,7 +245,7 @@ from smolctl.client import Client, RemoteError
 with Client.connect(start=False) as client:
     for passed in (os.open("/dev/full", os.O_RDWR), os.open("/", os.O_RDONLY)):
         try:
-            client.call_passing(passed, "exec.open", program="x", pid=1)
+            client.call_passing([passed], "exec.open", program="x", pid=1)
         except RemoteError as error:
             print(error.message)
     try:
@@ -401,32 +427,8 @@ def test_a_signal_is_the_programs(clean: World, sig: signal.Signals) -> None:
 # --- an ordinary user -----------------------------------------------------------------------------
 
 
-class Ordinary(SmolctlEnv):
-    """The command of a user without rights, in a home of his own, by a Python that he may run."""
-
-    def __init__(self) -> None:
-        super().__init__(("unshare", "--mount", "sh", "-c", _AS_USER, str(USER)))
-        os.chown(self.directory, USER, USER)
-        packages = [*{str(Path(__file__).parents[2]), *map(str, site.getsitepackages())}]
-        self.environ["PYTHONPATH"] = ":".join(packages)
-        # One in root's home is for root alone, though this one may start it.
-        usual = (sys.executable, *(f"{where}/python3" for where in ("/usr/bin", "/usr/local/bin")))
-        self._python = next((path for path in usual if self._runs(path)), "")
-
-    def _runs(self, python: str) -> bool:
-        check = "import os, sys, click; os.execv(sys.executable, [sys.executable, '--version'])"
-        argv = [*self.prefix, python, "-c", check]
-        ended = process.run(argv, env=self.environ, timeout=30)
-        return ended.returncode == 0 and ended.stdout >= "Python 3.11"
-
-    def _argv(self, args: tuple[str, ...]) -> list[str]:
-        if not self._python:
-            pytest.skip("another user can run no Python 3.11 or newer here")
-        return [*self.prefix, self._python, "-m", "smolctl", *args]
-
-
 @pytest.fixture(scope="module")
-def ordinary() -> Iterator[SmolctlEnv]:
+def ordinary() -> Iterator[Ordinary]:
     """Make the command of a user without rights, who has a home and a runtime directory."""
     require_root_and("setpriv", "unshare")
     env = Ordinary()
@@ -446,6 +448,16 @@ def test_an_ordinary_user_stays_who_he_is(ordinary: SmolctlEnv) -> None:
     assert (uid, gid, int(caps.split()[1], 16), failed) == (str(USER), str(USER), 0, "2")
     assert (ordinary.directory / "mine").stat().st_uid == USER
     assert "1 received" in ended.stderr
+
+
+@pytest.mark.netns
+def test_a_connection_of_an_ordinary_user_ends_with_the_daemon(ordinary: Ordinary) -> None:
+    """Also one that is not there yet: SYNs would be sent for two minutes."""
+    program = (ordinary.python, "-c", WAITS, "192.0.2.3", "9")  # whom nobody knows
+    running = ordinary.popen("-q", "exec", "--addr", "192.0.2.2/24", *program)
+    running.wait_for("begun")
+    os.kill(daemon_pid(ordinary), signal.SIGKILL)
+    assert running.wait().stdout == ABORTED
 
 
 @pytest.mark.netns("setpriv", "unshare")

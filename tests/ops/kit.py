@@ -60,7 +60,7 @@ class Cables:
     def open(self, name: str, kind: str, options: Row) -> Device:
         return Device(options)
 
-    def adopt(self, name: str, fd: int, options: Row) -> Device:
+    def adopt(self, name: str, fds: Sequence[int], options: Row) -> Device:
         return Device({**options, "mac": None})
 
     def attach(self, interface: Any, device: Device, now: int) -> None:
@@ -217,8 +217,8 @@ class Exchange:
         feed.on_event = self.read
         self.read()
 
-    def take_descriptor(self) -> int | None:
-        return None
+    def take_descriptors(self) -> list[int]:
+        return []
 
     def open_channel(self, user: ChannelUser) -> Program:
         if self.no_channel is not None:

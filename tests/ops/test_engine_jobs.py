@@ -50,8 +50,8 @@ class Exchange:
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
 
-    def take_descriptor(self) -> int | None:
-        return None
+    def take_descriptors(self) -> list[int]:
+        return []
 
     def open_channel(self, user: ChannelUser) -> Channel:
         raise AssertionError("no job here has a channel")

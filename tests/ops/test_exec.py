@@ -14,8 +14,8 @@ FD = 99
 class Passing(Exchange):
     """An exchange whose client has passed a descriptor."""
 
-    def take_descriptor(self) -> int | None:
-        return FD
+    def take_descriptors(self) -> list[int]:
+        return [FD]
 
 
 @pytest.fixture

@@ -40,8 +40,10 @@ def _run(session: Session, args: Args) -> int:
         **{key: args[key] for key in ("link",) if key in args},
         **{key: ",".join(args[key]) for key in ("addr", "via") if key in args},
     }
-    (row,) = client.call_passing(namespace.tap, "exec.open", **session.options.asked(asked))
-    os.close(namespace.tap)
+    passed = namespace.tap, netns.guard(namespace)
+    (row,) = client.call_passing(passed, "exec.open", **session.options.asked(asked))
+    for descriptor in passed:
+        os.close(descriptor)
     netns.configure(row["addresses"])
     _tell(session, row, words)
     session.out.flush()

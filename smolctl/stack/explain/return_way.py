@@ -24,7 +24,7 @@ def missing_return(
     Returns: None for any other packet, and where an answer was seen.
     """
     source = interfaces.get(trace.arrival.dev) if trace.arrival is not None else None
-    way = next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
+    way = _way(trace)
     header = _header(trace)
     if trace.fate is not Fate.FORWARDED or source is None or way is None or header is None:
         return None
@@ -32,9 +32,10 @@ def missing_return(
     out = interfaces.get(way.interface.name)
     if not source.of_program or out is None or out.of_program:
         return None
-    if _flows_back(out, header.src, header.dst):
+    if _flows_back(out, source, header.src, header.dst):
         return None
-    if not _in_vain(net.recorder.journal, header, trace.began_ns - patience_ns, patience_ns > 0):
+    before_ns = trace.began_ns - patience_ns if patience_ns else None
+    if not _in_vain(net.recorder.journal, source, header, before_ns):
         return None
     bits = net.family.bits
     where = next(
@@ -60,24 +61,43 @@ def missing_return(
 
 
 def _in_vain(
-    journal: Journal, header: Ipv4Header | Ipv6Header, before_ns: int, earlier: bool
+    journal: Journal, source: Interface, header: Ipv4Header | Ipv6Header, before_ns: int | None
 ) -> bool:
-    """Tell whether no answer to a packet is in the journal.
+    """Tell whether no answer to a packet of a program is in the journal.
 
     Who captures or traces has every packet take the layered path, and be in it.
 
     Args:
-        earlier: another packet to the same host must be there, from a time before ``before_ns``.
+        source: the program's interface.
+        before_ns: another packet to the same host must be there, from no later than that; None for
+            none.
     """
+    earlier = before_ns is None
     for other in reversed(journal):  # from the last on: in a conversation, few are looked at
         found = _header(other)
         if found is None:
             continue
-        if (found.src, found.dst) == (header.dst, header.src):
+        if (found.src, found.dst) == (header.dst, header.src) and _is_for(other, source):
             return False
-        if (found.src, found.dst) == (header.src, header.dst) and other.began_ns <= before_ns:
-            earlier = False
-    return not earlier
+        if before_ns is not None and (found.src, found.dst) == (header.src, header.dst):
+            earlier |= other.began_ns <= before_ns
+    return earlier
+
+
+def _is_for(trace: Trace, source: Interface) -> bool:
+    """Tell whether a packet was on its way to the program, or dropped before that was decided.
+
+    An earlier program may have had the address; its interface was another one.
+    """
+    way = _way(trace)
+    if way is not None:
+        return way.interface is source
+    return trace.reason is None or trace.reason.stage not in ("route", "forward")
+
+
+def _way(trace: Trace) -> Way | None:
+    """Return the way that was chosen for a packet."""
+    return next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
 
 
 def _header(trace: Trace) -> Ipv4Header | Ipv6Header | None:
@@ -86,7 +106,11 @@ def _header(trace: Trace) -> Ipv4Header | Ipv6Header | None:
     return next((each for each in facts if isinstance(each, Ipv4Header | Ipv6Header)), None)
 
 
-def _flows_back(out: Interface, program: int, host: int) -> bool:
-    """Tell whether the fast path knows packets of the other direction."""
+def _flows_back(out: Interface, source: Interface, program: int, host: int) -> bool:
+    """Tell whether the fast path knows packets of the other direction.
+
+    An earlier program may have had the address; its interface was another one.
+    """
     addresses = packed(host) + packed(program)
-    return any(key.endswith(addresses) for key in out.forward_flows)
+    flows = out.forward_flows.items()
+    return any(flow.out is source and key.endswith(addresses) for key, flow in flows)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.config.link import add_interface
+from smolctl.stack.config.link import add_interface, delete_interface
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.explain.return_way import missing_return
 from smolctl.stack.interface import PROGRAM, Medium
@@ -75,6 +75,10 @@ def test_the_route_back_is_missing_where_no_answer_came(ipv4: Host, captured: bo
     ipv4.receive(frame_of(datagram(PROGRAMS, src=NEAR)), dev="tap0")
     assert [seen.dst for seen in ipv4.sent("exec0")] == [MAC]
     assert told() is None
+    if not captured:  # what the next program with that address has heard is another matter
+        delete_interface(stack.shared, stack.interface("exec0"), ipv4.now)
+        with_program(ipv4, "198.18.0.1/30", PROGRAMS)
+        assert told() is not None
 
 
 def test_who_watches_is_told_of_the_route_back_once_an_answer_had_its_time(ipv4: Host) -> None:
