@@ -253,7 +253,6 @@ class Passage(World):
                     node.receive(node.stack.interfaces[end.dev], [frame], self.now)
                     self._carried = None
 
-
     def _passes_by(self, end: End, frame: bytes) -> bool:
         """Tell whether a frame means nothing to a stack, which then need not be cloned for it."""
         if end.node in self.nodes or end.node in self._changes:
