@@ -32,7 +32,7 @@ from smolctl.lab.ladder_rows import (
     Tip,
     way_text,
 )
-from smolctl.lab.ladder_words import Namer, Words, clean, duration
+from smolctl.lab.ladder_words import Namer, Words, clean, duration, hops
 from smolctl.lab.timeline import Mark, Travel
 from smolctl.stack import reason
 from smolctl.stack.explain.verdict import headline
@@ -40,7 +40,7 @@ from smolctl.stack.trace.trace import Direction, Fate, Trace
 
 COLUMNS_MAX = 8
 """Nodes that are drawn as columns, beside OUTSIDE; with more, each row names its nodes."""
-QUIET_NS = 100_000_000
+QUIET_NS = 200_000_000
 """Time without an event, at least, that is worth a row of its own."""
 _SHOWN_NS = 1_000_000
 """Time on the wire, at least, that is said."""
@@ -357,8 +357,9 @@ class _Builder:
             self._labels.add((packet, words.label))
             return words.label
         trace = sending.trace
-        forwarded = trace is not None and trace.direction is Direction.FORWARD
-        return f"{words.tag} {'is forwarded' if forwarded else 'leaves'}"
+        if trace is None or trace.direction is not Direction.FORWARD:
+            return f"{words.tag} leaves"
+        return f"{words.tag} is forwarded, {hops(sending.frame)}"
 
     def _ignored_text(self, ends: Sequence[End]) -> str:
         """Return for whom the frame was not; the reason is told once for each node."""

@@ -172,6 +172,16 @@ def _plain(text: str) -> Words:
     return Words(text, "", _NUMBERS.sub("", text).strip())
 
 
+def hops(frame: bytes) -> str:
+    """Return how far a packet in a frame may still go, "ttl 63"; "" for what is no packet."""
+    packet = vlan.untagged(frame, len(vlan.tags(frame)))[_ETHERNET_LEN:]
+    header4 = ipv4.parse_unchecked(packet)
+    if header4 is not None:
+        return f"ttl {header4.ttl}"
+    header6 = ipv6.parse_unchecked(packet)
+    return "" if header6 is None else f"hop limit {header6.hop_limit}"
+
+
 def _window(frame: bytes) -> int | None:
     """Return the window of a TCP segment; None when it is not in the frame."""
     frame = vlan.untagged(frame, len(vlan.tags(frame)))

@@ -49,11 +49,11 @@ Through a router
          |          |.who-has.>|  ARP who has 10.2.0.2? tell 10.2.0.254, 40 ms
          |          |          |    on the wire
 0.080 s  |          |<..is-at..|  ARP 10.2.0.2 is at 02:00:00:00:03:01
-         |          |--echo 1->|  #1 echo 1 is forwarded, after waiting 40 ms,
-         |          |          |    40 ms on the wire
+         |          |--echo 1->|  #1 echo 1 is forwarded, ttl 63, after waiting
+         |          |          |    40 ms, 40 ms on the wire
 0.120 s  |          |<-reply 1-|  #2 10.2.0.2 > 10.1.0.1 ICMP echo reply seq 1
-         |<-reply 1-|          |  #2 reply 1 is forwarded, 40 ms on the wire,
-         |          |          |    delivered
+         |<-reply 1-|          |  #2 reply 1 is forwarded, ttl 63, 40 ms on the
+         |          |          |    wire, delivered
 
 o a step of the lab   W a packet waits   ... about addresses, not data
 """
@@ -159,7 +159,7 @@ def test_a_segment_that_is_sent_again_is_called_so_and_numbers_count_from_its_fi
     again = [text for text in texts if "SYN" in text and "again" in text]
     assert [text.partition(";")[0] for text in again[:3]] == [
         f"{again[0].split()[0]} 10.1.0.1:4001 > 10.2.0.2:7 TCP SYN, again",
-        f"{again[0].split()[0]} SYN is forwarded, again",
+        f"{again[0].split()[0]} SYN is forwarded, ttl 63, again",
         "10.2.0.2:7 > 10.1.0.1:4001 TCP SYN,ACK, again",
     ]
 
