@@ -40,7 +40,7 @@ WIDTH = 100
 WIDTH_MIN = 40
 _GAP_MIN, _GAP_MAX = 5, 14
 """Columns from one node to the next."""
-_TEXT_MIN, _TEXT_GOOD = 26, 46
+_TEXT_MIN, _TEXT_GOOD = 24, 46
 """Columns of the words: at least, and so many that they are seldom broken."""
 _LONG = 30
 """Rows after which the names of the nodes are repeated at the end."""

@@ -96,11 +96,12 @@ def sendings(travels: Sequence[Travel]) -> Iterator[Sending]:
     """Yield the frames that were sent, each once however many ends its wire has."""
     grouped: dict[tuple[object, ...], list[list[Travel]]] = {}
     for travel in travels:
-        key = (travel.sent_ns, travel.wire, travel.src, travel.src_dev, travel.frame)
+        port = travel.wire, travel.src, travel.src_dev
+        key = (travel.sent_ns, *port, travel.frame, id(travel.sent))
         groups = grouped.setdefault(key, [])
         end = (travel.dst, travel.dst_dev)
         for group in groups:  # the same frame twice at one instant is two frames
-            if group[0].sent is travel.sent and end not in [(t.dst, t.dst_dev) for t in group]:
+            if end not in [(t.dst, t.dst_dev) for t in group]:
                 group.append(travel)
                 break
         else:
