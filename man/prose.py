@@ -98,6 +98,7 @@ SEE_ALSO = {
     "ndisc": [("smolctl-neigh", "8"), ("smolctl-arping", "8"), ("ndisc6", "8")],
     "batch": [("smolctl-config", "8"), ("smolctl-stack", "8"), ("ip", "8")],
     "config": [("smolctl-batch", "8"), ("smolctl-stack", "8")],
+    "lab": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-batch", "8")],
     "socket": [("smolctl-udp", "8"), ("smolctl-tcp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
@@ -529,6 +530,33 @@ With -D the solicitation comes from ::, as when an address is tested, and the ex
 whether it is taken: 0 if it is free, 1 if it is taken, and 2 if nobody could be asked because the
 interface is down or has nothing at its other end. -U tells all nodes that an address of this stack
 is here.
+""",
+    "lab": """
+A scenario is a TOML file: nodes, which are stacks; links between them; steps, which run commands on
+the nodes, cut links or send frames; programs with sockets; and expectations. smolctl lab run does
+all of it in one process and in virtual time, without privileges: the code is that of the stacks,
+and only the clock and the wires are simulated. smolctl lab show prints one that comes with smolctl,
+to be changed, and smolctl lab new writes one to begin with.
+
+A run prints the steps with what their commands wrote, the packets that were in trouble, and then
+each expectation: ok, or FAILED with what was seen instead. A packet that did not arrive is looked
+for at all nodes: where it ended, for which reason, and which command would help there. A line with
+"-" is an expectation that does not count in this run: it is about another profile, or about a time
+after --until.
+
+All chance is from the seed: losses, ports, numbers. The same file, seed and profile give the same
+packets, to the byte of the capture file, on every machine. The last line is the command that does
+it once more. --profile is for the nodes that have none of their own in the file.
+
+With several files, each is run in a process of its own, and only what failed is told in full.
+--junit writes a suite for each scenario and a case for each expectation. The exit status is 0 if
+all expectations are met, 1 if one is not, and 2 if a file, or the command, is wrong; the error says
+FILE:LINE and the key.
+
+In the capture file that --pcap writes, each interface is called NODE:INTERFACE, and comments say
+why a packet was dropped; smolctl capture --read shows it.
+
+docs/reference/scenario.md has every key of the files.
 """,
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is

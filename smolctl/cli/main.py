@@ -59,6 +59,7 @@ NOUNS = {
     "traceroute": "show the hops on the way to a host",
     "arping": "ask a neighbor for its link address",
     "ndisc": "ask an IPv6 neighbor for its link address",
+    "lab": "run networks of stacks from a file, in virtual time",
     "batch": "run the commands of a file over one connection",
     "config": "print the commands that make a stack again, or like another",
     "doctor": "check what works on this machine, and say what to do",

@@ -180,8 +180,9 @@ def _nothing(timeline: Timeline, window: Window) -> Seen:
 
 def ended(ends: Sequence[Ending]) -> Seen:
     """Return the end that most of the packets had, in the words of the last one of them."""
-    (place, number), *_ = Counter((each.node, each.reason) for each in ends).most_common(1)
-    last = next(each for each in reversed(ends) if (each.node, each.reason) == place)
+    counts = Counter((each.node, each.reason) for each in ends)
+    number = max(counts.values())
+    last = next(each for each in reversed(ends) if counts[each.node, each.reason] == number)
     text = f"{headline(last.trace)} {_VERBS[last.kind]} at {last.node}"
     if number > 1:
         text += f" (as {counted(number - 1, 'other')} before it)"

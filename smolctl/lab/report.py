@@ -54,7 +54,11 @@ def document(outcome: Outcome, said: Again) -> Row:
         "steps": [_step(step) for step in outcome.steps],
         "expect": [_expectation(judged) for judged in outcome.judged],
         "programs": [program._asdict() for program in outcome.programs],
-        "counters": {node: dict(values) for node, values in outcome.counters.items()},
+        "counters": [
+            {"node": node, "counter": counter, "value": value}
+            for node, values in outcome.counters.items()
+            for counter, value in values.items()
+        ],
         "travels": [_travel(travel) for travel in outcome.travels],
         "marks": [_mark(mark) for mark in outcome.marks],
         "plots": [_plot(plot) for plot in outcome.plots],
@@ -166,7 +170,8 @@ def _suite(case: Case) -> str:
         f"<testcase classname={name} name={_quoted(test.name)}>{test.xml}</testcase>"
         for test in tests
     ]
-    return "\n".join([head, *body, "</testsuite>"])
+    output = f"<system-out>{_escaped(run['again'])}</system-out>"
+    return "\n".join([head, *body, output, "</testsuite>"])
 
 
 _OUTCOMES = ("failure", "error", "skipped")

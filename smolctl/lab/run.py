@@ -275,7 +275,7 @@ class _Run:
             if change.mtu is not None:
                 args["mtu"] = str(change.mtu)
             if args:
-                self._ask(node, "link.set", {"name": end.dev, **args})
+                self._ask(node, "link.set", {"dev": end.dev, **args})
 
     def _send_frame(self, action: SendFrame) -> None:
         self._world.put(action.link, action.data, self._port(action.end))

@@ -68,6 +68,10 @@ ALONE = {
     "tcp-listen",
     "tcp-http",
     "tcp-bench",
+    "lab-run",
+    "lab-list",
+    "lab-file",
+    "lab-compare",
 }
 """Schemas of what the command line prints by itself."""
 
@@ -79,6 +83,16 @@ STREAMS = {
 """Schemas of one line each; the others are of the whole output."""
 
 COMMANDS: tuple[tuple[str, str], ...] = (
+    ("lab-run", "lab run no-route-back arp-first-datagram -J 1"),
+    ("lab-run", "lab run no-route-back --until 2s"),
+    ("lab-file", "lab new DIR/mine --template router"),
+    ("lab-run", "lab run DIR/mine.toml --until 500ms"),
+    ("lab-run", "lab run DIR/mine.toml DIR/none.toml"),
+    ("lab-list", "lab list"),
+    ("lab-file", "lab show no-route-back"),
+    ("lab-file", "lab new DIR/new"),
+    ("lab-compare", "lab compare arp-first-datagram"),
+    ("error", "lab run nope"),
     ("link", "link add eth0 type cable name c1 address 02:00:00:00:00:01"),
     ("addr", "addr add 10.0.0.1/24 dev eth0"),
     ("link", "-n peer link add eth0 type cable name c1 address 02:00:00:00:00:02"),

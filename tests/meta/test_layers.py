@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"errors", "control", "client", "device", "netns", ""},
     "cli": {
         *("counted", "errors", "near", "control", "client", "launch", "capture", "doctor", "netns"),
-        *("", "lab"),
+        *("", "lab", "path"),
     },
     "run": {"errors", "control", "client"},
     "__main__": {"cli"},

@@ -213,6 +213,18 @@ def _assignments(_options: Options, _args: Args) -> Names:
     return [(f"{key}={word}", text) for (key, word), text in values.items()]
 
 
+def _scenarios(_options: Options, _args: Args) -> Names:
+    from smolctl.cli.nouns.lab_names import names
+
+    return [(name, "") for name in names("shipped")]
+
+
+def _templates(_options: Options, _args: Args) -> Names:
+    from smolctl.cli.nouns.lab_names import names
+
+    return [(name, "") for name in names("templates")]
+
+
 def _profiles(_options: Options, _args: Args) -> Names:
     from smolctl.stack.sysctl.profiles import PROFILES
 
@@ -253,6 +265,8 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "sysctl of link": _settings,
     "sysctl of link=": _assignments,
     "profile": _profiles,
+    "scenario": _scenarios,
+    "template": _templates,
     "reason": _reasons,
     "check": _checks,
 }

@@ -35,8 +35,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
                  "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp", "tcp",
-                 "exec", "capture", "ping", "traceroute", "arping", "ndisc", "batch", "config",
-                 "doctor", "help"]),
+                 "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab", "batch",
+                 "config", "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
         (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),

@@ -1,0 +1,233 @@
+"""``smolctl lab run``: scenarios are run in virtual time; no stack is started."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from smolctl.cli import exit as exits
+from smolctl.cli.inside import LabCommands
+from smolctl.cli.nouns import lab_files, lab_text
+from smolctl.cli.output import Output, OutputError
+from smolctl.cli.session import Session
+from smolctl.cli.words.grammar import Args, UsageFault
+from smolctl.errors import SmolctlError
+from smolctl.lab.outcome import Outcome
+from smolctl.lab.packets import pcapng
+from smolctl.lab.report import Again, Case, document, junit, summary
+from smolctl.lab.run import Setting
+from smolctl.lab.run import run as run_scenario
+from smolctl.near import did_you_mean
+from smolctl.path.reaches import reach
+from smolctl.stack.sysctl.profiles import PROFILES
+
+_OF_ONE = ("ladder", "pcap")
+"""Options that are about one scenario."""
+_HEAVY = ("travels", "marks")
+"""The keys of a document about each packet: too much to be told of many scenarios."""
+_WRONG = frozenset({"scenario", "usage", "not-found"})
+
+
+class Wish(NamedTuple):
+    """The words of a command line about all scenarios that it names.
+
+    Attributes:
+        until: the text of the time, or None.
+    """
+
+    seed: int | None = None
+    profile: str | None = None
+    until: str | None = None
+
+    @property
+    def until_ns(self) -> int | None:
+        """The time at which the runs end, ns."""
+        return None if self.until is None else time_of(self.until)
+
+
+def wish(args: Args) -> Wish:
+    """Return what arguments say.
+
+    Raises:
+        UsageFault: a value is wrong.
+    """
+    seed, profile, until = args.get("seed"), args.get("profile"), args.get("until")
+    if seed is not None and not (seed.isascii() and seed.isdigit() and int(seed) < 1 << 63):
+        raise UsageFault(f'lab run: seed "{seed}" is not a whole number', hint="--seed 7")
+    if profile is not None and profile not in PROFILES:
+        hint = did_you_mean(profile, PROFILES, f"profiles: {', '.join(PROFILES)}")
+        raise UsageFault(f'there is no profile "{profile}"', hint=hint)
+    if until is not None:
+        time_of(until)
+    return Wish(None if seed is None else int(seed), profile, until)
+
+
+def time_of(text: str) -> int:
+    """Return a time of the command line, ns.
+
+    Raises:
+        UsageFault: it is none.
+    """
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text[len(number) :]
+    factor = {"": 1e9, "s": 1e9, "ms": 1e6, "us": 1e3, "min": 6e10, "h": 3.6e12}.get(unit)
+    try:
+        ns = round(float(number) * (factor or 0))
+    except (ValueError, OverflowError):
+        ns = 0
+    if not 0 < ns < 1 << 62 or factor is None:
+        raise UsageFault(f'lab run: "{text}" is not a time', hint="--until 5s")
+    return ns
+
+
+def outcome_of(source: lab_files.Source, wanted: Wish) -> Outcome:
+    """Run a scenario.
+
+    Raises:
+        SmolctlError: it is wrong.
+    """
+    commands = LabCommands()
+    scenario = lab_files.load(source, commands)
+    frames = lab_files.replays(scenario, source.folder)
+    setting = Setting(
+        commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns
+    )  # fmt: skip
+    return run_scenario(scenario, setting)
+
+
+def said(name: str, wanted: Wish) -> Again:
+    """Return what makes the run again."""
+    return Again(name, wanted.seed, wanted.profile, wanted.until)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def command(session: Session, args: Args) -> int:
+    """Run one scenario, or many."""
+    names, wanted = list(dict.fromkeys(args["file"])), wish(args)
+    if len(names) == 1:
+        return _one(session, names[0], wanted, args)
+    for option in _OF_ONE:
+        if option in args:
+            raise UsageFault(
+                f"lab run: --{option} is about one scenario, and here are {len(names)}",
+                hint=f"smolctl lab run {names[0]} --{option}",
+            )
+    return _many(session, names, wanted, args)
+
+
+def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
+    outcome = outcome_of(lab_files.find(name), wanted)
+    run = document(outcome, said(name, wanted))
+    if "pcap" in args:
+        _write(args["pcap"], b"".join(pcapng(outcome.travels, outcome.marks)))
+    if "junit" in args:
+        _write(args["junit"], junit([Case(name, run)]).encode())
+    if session.options.json:
+        session.out.document(run)
+    else:
+        drawn = ladder(outcome, session.out) if "ladder" in args else ()
+        session.out.lines(lab_text.report(run, drawn, session.out))
+    return exits.DONE if outcome.ok else exits.NO
+
+
+def ladder(outcome: Outcome, out: Output) -> list[str]:
+    """Return the lines of a drawing of what travelled, as wide as the terminal is."""
+    from smolctl.lab.ladder import WIDTH, draw
+    from smolctl.lab.ladder_layout import lay_out
+
+    nodes = [node.name for node in outcome.scenario.nodes]
+    rows = lay_out(outcome.travels, outcome.marks, nodes)
+    return draw(rows, out.width or WIDTH).splitlines()
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+# --- many -----------------------------------------------------------------------------------------
+
+
+class Task(NamedTuple):
+    """One of many scenarios."""
+
+    name: str
+    wanted: Wish
+
+
+class Result(NamedTuple):
+    """The end of it; ``wrong``: the file is."""
+
+    case: Case
+    wrong: bool = False
+
+
+def work(task: Task) -> Result:
+    """Run one of many scenarios, in a process of its own."""
+    name, wanted = task
+    try:
+        outcome = outcome_of(lab_files.find(name), wanted)
+    except SmolctlError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        return Result(Case(name, None, f"{error.message}{hint}"), error.code in _WRONG)
+    except Exception as error:  # a bug of ours in one of them is no reason to lose the others
+        text = f"{name}: internal error: {type(error).__name__}: {error}"
+        return Result(Case(name, None, text))
+    run = document(outcome, said(name, wanted))
+    return Result(Case(name, {key: value for key, value in run.items() if key not in _HEAVY}))
+
+
+def _many(session: Session, names: list[str], wanted: Wish, args: Args) -> int:
+    tasks = [Task(name, wanted) for name in names]
+    out, width = session.out, max(map(len, names))
+    results: list[Result] = []
+    for result in _worked(tasks, _jobs(args.get("jobs"), len(tasks))):
+        results.append(result)
+        if not session.options.json:
+            out.lines(lab_text.brief(result.case, width, out))
+            out.flush()
+    cases = [result.case for result in results]
+    if "junit" in args:
+        _write(args["junit"], junit(cases).encode())
+    if session.options.json:
+        out.document([_told(case) for case in cases])
+    else:
+        out.lines(summary(cases))
+    if any(result.wrong for result in results):
+        return exits.FIX
+    return exits.DONE if all(case.document and case.document["ok"] for case in cases) else exits.NO
+
+
+def _told(case: Case) -> dict[str, Any]:
+    return case.document or {"name": case.name, "ok": False, "error": case.error}
+
+
+def _jobs(text: str | None, tasks: int) -> int:
+    if text is None:
+        return min(len(os.sched_getaffinity(0)), tasks)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
+        raise UsageFault(f'lab run: jobs "{text}" is not a number of processes', hint="-J 4")
+    return min(int(text), tasks)
+
+
+def _worked(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+    """Yield the result of each scenario, in their order, as soon as it is there."""
+    if jobs == 1:
+        yield from map(work, tasks)
+        return
+    from multiprocessing import get_context
+
+    with get_context("fork").Pool(jobs, _ignore_interrupts) as pool:
+        # Small pieces: one scenario may take a thousand times longer than another.
+        yield from pool.imap(work, tasks, 1)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for all."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,309 @@
+"""Runs of scenarios: steps at their times, the same each time."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smolctl.cli.inside import LabCommands
+from smolctl.cli.nouns.lab_names import names, text_of
+from smolctl.lab.outcome import Outcome
+from smolctl.lab.packets import pcapng
+from smolctl.lab.reading import read
+from smolctl.lab.report import Again, document
+from smolctl.lab.run import Setting, run
+from smolctl.lab.source import ScenarioError
+from smolctl.path.reaches import reach
+
+S = 1_000_000_000
+NET = """
+title = "test"
+until = "20s"
+[nodes.a]
+addresses = { eth0 = ["10.0.0.1/24"] }
+[nodes.b]
+addresses = { eth0 = ["10.0.0.2/24"] }
+[links.c]
+ends = ["a:eth0", "b:eth0"]
+"""
+
+
+def played(text: str, net: str = NET, **setting: Any) -> Outcome:
+    """Run a scenario of two hosts on a cable, and what a text adds."""
+    scenario = read(net + text, "test.toml")
+    return run(scenario, Setting(LabCommands(), reach, **setting))
+
+
+def step(at: str, what: str, node: str = "a") -> str:
+    where = f"node = '{node}'\n" if node else ""
+    return f"[[steps]]\nat = '{at}'\n{where}{what}\n"
+
+
+def ping(at: str, dst: str = "10.0.0.2", more: str = "") -> str:
+    return step(at, f"run = 'ping -c 1 -W 1 {dst}'\n{more}")
+
+
+def statuses(outcome: Outcome) -> list[int | None]:
+    return [done.status for done in outcome.steps]
+
+
+# --- those that come with smolctl -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["linux", "smoltcp-0.9"])
+def test_the_expectations_of_every_shipped_scenario_are_met(profile: str) -> None:
+    failed = {}
+    for name in names("shipped"):
+        scenario = read(text_of("shipped", name), f"{name}.toml")
+        outcome = run(scenario, Setting(LabCommands(), reach, profile=profile))
+        failed[name] = [j.text + ": " + j.seen.text for j in outcome.judged if j.met is False]
+        failed[name] += outcome.faults
+    assert {name: told for name, told in failed.items() if told} == {}
+
+
+def test_every_template_is_met() -> None:
+    for name in names("templates"):
+        scenario = read(text_of("templates", name), f"{name}.toml")
+        assert run(scenario, Setting(LabCommands(), reach)).ok, name
+
+
+# --- the same each time ---------------------------------------------------------------------------
+
+LOSSY = NET.replace("[links.c]", "[links.c]\nloss = '30%'\njitter = '1ms'\ndelay = '3ms'")
+MANY = step("1s", "run = 'ping -c 10 -i 0.2 10.0.0.2'\nname = 'many'")
+
+
+def digest(outcome: Outcome) -> str:
+    told = json.dumps(document(outcome, Again("x")))
+    packets = b"".join(pcapng(outcome.travels, outcome.marks))
+    return hashlib.sha256(told.encode() + packets).hexdigest()
+
+
+def test_the_same_seed_does_the_same_and_another_one_does_not() -> None:
+    first = digest(played(MANY, LOSSY))
+    assert digest(played(MANY, LOSSY)) == first
+    assert digest(played(MANY, LOSSY, seed=2)) != first
+
+
+def test_neither_the_process_nor_its_hashes_have_a_part_in_it() -> None:
+    code = "from tests.lab.test_run import *; print(digest(played(MANY, LOSSY)))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }  # fmt: skip
+    assert found == {digest(played(MANY, LOSSY))}
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+def test_steps_are_done_at_their_times() -> None:
+    outcome = played(ping("1s") + ping("2.5s"))
+    assert [(done.at_ns, done.status) for done in outcome.steps] == [(S, 0), (5 * S // 2, 0)]
+    assert [mark.text for mark in outcome.marks if mark.kind == "step"] == [
+        "ping -c 1 -W 1 10.0.0.2"
+    ] * 2
+
+
+def test_a_step_waits_for_the_one_before_it_unless_that_is_in_the_background() -> None:
+    slow = "run = 'ping -c 3 -i 1 10.0.0.2'\n"
+    outcome = played(step("1s", slow) + ping("1s"))
+    assert outcome.steps[1].at_ns == outcome.steps[0].ended_ns
+    outcome = played(step("1s", slow + "background = true") + ping("1s"))
+    assert [done.at_ns for done in outcome.steps] == [S, S]
+    assert statuses(outcome) == [0, 0]
+
+
+def test_a_step_that_is_never_reached_says_what_it_waited_for() -> None:
+    outcome = played(step("1s", "run = 'udp recv 9'") + ping("2s"))
+    assert outcome.steps[0].ended_ns is None
+    assert outcome.steps[1].missed == "it waited for line 10, which had not ended"
+    assert (outcome.steps[1].at_ns, outcome.steps[1].status) == (2 * S, None)
+
+
+def test_a_step_may_be_done_several_times() -> None:
+    outcome = played(ping("1s", more="times = 3\nevery = '2s'"))
+    assert [done.at_ns for done in outcome.steps] == [S, 3 * S, 5 * S]
+
+
+def test_a_link_is_cut_mended_and_made_worse() -> None:
+    outcome = played(
+        ping("1s")
+        + step("2s", "link = 'c'\nstate = 'down'", "")
+        + ping("3s")
+        + step("5s", "link = 'c'\nstate = 'up'\ndelay = '50ms'", "")
+        + ping("6s")
+        + step("8s", "link = 'c'\ndelay = '0s'\nloss = '100%'\nmtu = 1280", "")
+        + ping("9s")
+        + step("11s", "run = 'link show eth0'")
+    )
+    assert statuses(outcome) == [0, None, 1, None, 0, None, 1, 0]
+    slow = outcome.steps[4]
+    assert slow.ended_ns == slow.at_ns + 200_040_000
+    assert "mtu 1280" in outcome.steps[7].out
+    assert "delay" not in outcome.steps[7].out
+    assert outcome.steps[5].text == "(c: delay 0, loss 100%, mtu 1280)"
+
+
+def test_a_frame_of_nobody_enters_at_one_end_or_reaches_all() -> None:
+    frame = "frame = 'ffffffffffff 02000000000a 0842 00'\n"
+    outcome = played(step("1s", frame + "on = 'c'", "") + step("2s", frame + "on = 'a:eth0'", ""))
+    travels = [travel for travel in outcome.travels if travel.frame[12:14] == b"\x08\x42"]
+    assert [(each.src, each.dst) for each in travels] == [("", "a"), ("", "b"), ("a", "b")]
+
+
+def test_the_frames_of_a_capture_file_come_with_their_distances() -> None:
+    frames = [(0, bytes(20)), (S // 4, bytes(30))]
+    outcome = played(step("1s", "replay = 'x.pcap'\non = 'a:eth0'", ""), replays={"x.pcap": frames})
+    travels = [travel for travel in outcome.travels if len(travel.frame) in (20, 30)]
+    assert [travel.sent_ns for travel in travels] == [S, S + S // 4]
+
+
+def test_a_node_is_stopped_and_started_with_what_the_file_says() -> None:
+    outcome = played(
+        step("1s", "run = 'addr add 10.0.0.77/24 dev eth0'", "b")
+        + step("2s", "stop = 'b'", "") + ping("3s")
+        + step("5s", "start = 'b'", "") + ping("6s") + ping("8s", dst="10.0.0.77")
+        + step("11s", "restart = 'b'", "") + ping("12s")
+    )  # fmt: skip
+    assert statuses(outcome) == [0, None, 1, None, 0, 1, None, 0]
+    assert outcome.faults == []
+
+
+def test_a_command_on_a_node_that_is_switched_off_ends() -> None:
+    outcome = played(
+        step("1s", "run = 'udp recv 9'\nbackground = true", "b") + step("2s", "stop = 'b'", "")
+    )
+    assert outcome.steps[0].status == 3
+    assert "switched off" in outcome.steps[0].err
+
+
+def test_a_command_that_is_refused_is_a_step_that_failed() -> None:
+    outcome = played(step("1s", "run = 'addr del 10.0.0.9/24 dev eth0'"))
+    assert outcome.steps[0].status == 2
+    assert "10.0.0.9" in outcome.steps[0].err
+
+
+# --- what counts ----------------------------------------------------------------------------------
+
+
+def test_a_profile_of_the_command_line_is_for_nodes_that_have_none() -> None:
+    net = NET.replace("[nodes.b]", "[nodes.b]\nprofile = 'linux'")
+    text = step("1s", "run = 'stack status'") + step("1s", "run = 'stack status'", "b")
+    outcome = played(text, net, profile="smoltcp-0.9")
+    assert ["smoltcp-0.9" in done.out for done in outcome.steps] == [True, False]
+    assert outcome.profile == "smoltcp-0.9"
+
+
+def test_a_line_that_a_node_refuses_is_an_error_of_the_file() -> None:
+    net = NET.replace("[nodes.b]", "[nodes.b]\nroutes = ['default via 10.9.9.9']")
+    with pytest.raises(ScenarioError, match=r"^test.toml:7: nodes.b: route add default via 10.9"):
+        played("", net)
+    with pytest.raises(ScenarioError, match=r"^test.toml:7: nodes.b: ping 10.0.0.1: "):
+        played("", NET.replace("[nodes.b]", "[nodes.b]\ncommands = 'ping 10.0.0.1'"))
+
+
+def expect(what: str) -> str:
+    return f"[[expect]]\n{what}\n"
+
+
+def met(outcome: Outcome) -> list[bool | None]:
+    return [judged.met for judged in outcome.judged]
+
+
+def test_an_end_that_comes_earlier_leaves_later_expectations_open() -> None:
+    text = ping("1s") + expect("received = 'b'\nfilter = 'icmp'\nby = '2s'")
+    text += expect("counter = 'arp.requests_sent'\nnode = 'a'\ncount = 1\nat = '15s'")
+    assert met(played(text)) == [True, True]
+    assert met(played(text, until_ns=3 * S)) == [True, None]
+
+
+def test_tables_and_counters_are_looked_at_in_their_time() -> None:
+    text = ping("2s")
+    for at, lines in (("1s", "max = 0"), ("3s", "contains = {dst = '10.0.0.2'}")):
+        text += expect(f"table = 'neigh show'\nnode = 'a'\nat = '{at}'\n{lines}")
+    for at, count in (("1s", 0), ("3s", 1)):
+        text += expect(
+            f"counter = 'arp.requests_sent'\nnode = 'a'\nat = '{at}'\ncount = {count}"
+        )  # fmt: skip
+    assert met(played(text)) == [True] * 4
+
+
+def test_reachability_is_asked_in_its_time_and_changes_nothing() -> None:
+    text = step("2s", "link = 'c'\nstate = 'down'", "")
+    asked = expect("reach = 'a -> b'\nat = '1s'") + expect(
+        "not_reach = 'a -> b'\nat = '3s'\nbecause = 'tx-no-carrier'\nbreaks_at = 'a'"
+    )
+    outcome = played(text + asked)
+    assert met(outcome) == [True, True]
+    assert [len(travel.frame) for travel in outcome.travels] == [
+        len(travel.frame) for travel in played(text).travels
+    ]
+
+
+def test_a_program_that_gets_nothing_says_where_its_datagrams_ended() -> None:
+    programs = """
+    [programs.sink]
+    node = "b"
+    protocol = "udp"
+    listen = 7
+    [programs.source]
+    node = "a"
+    protocol = "udp"
+    to = "10.0.0.2:7"
+    at = "1s"
+    send = "hello"
+    times = "forever"
+    every = "500ms"
+    """
+    outcome = played(programs + expect("received = 'sink'\nmin = 30"))
+    assert met(outcome) == [True]
+    deaf = programs.replace("listen = 7", "listen = 8")
+    outcome = played(deaf + expect("received = 'sink'"))
+    seen = outcome.judged[0].seen
+    assert seen.text.startswith("0 datagrams; no such packet was sent by anybody, but ")
+    assert "was refused at b" in seen.text
+    assert seen.reason == "udp-port-closed"
+
+
+def test_series_are_taken_at_equal_distances() -> None:
+    outcome = played(
+        ping("1s") + "[[plots]]\ntitle = 'ARP'\nevery = '1s'\nseries = ["
+        "{counter = 'arp.requests_sent', node = 'a'}, {link = 'c', label = 'bits'}]\n"
+        "[[plots]]\ntitle = 'rate'\nrate = true\nevery = '10s'\nseries = [{link = 'c'}]\n"
+    )
+    requests, bits = outcome.plots[0].lines
+    assert [value for _, value in requests.points] == [0, 0] + [1] * 19
+    assert [at_ns for at_ns, _ in requests.points] == [number * S for number in range(21)]
+    assert bits.label == "bits"
+    rates = outcome.plots[1].lines[0].points
+    assert outcome.plots[1].unit == "bit/s"
+    assert rates[0] == (10 * S, bits.points[10][1] / 10)
+
+
+def test_counters_of_all_nodes_are_kept() -> None:
+    outcome = played(ping("1s"))
+    assert outcome.counters["b"]["icmp.echo_replies_sent"] == 1
+    assert outcome.frames == len(outcome.travels)
+
+
+def test_the_document_has_all_of_it() -> None:
+    outcome = played(ping("1s") + expect("received = 'b'\nfilter = 'tcp'\nwhy = 'nobody does'"))
+    told = document(replace(outcome, faults=["a: x"]), Again("mine", None, "linux", "20s"))
+    assert told["again"] == "smolctl lab run mine --seed 1 --profile linux --until 20s"
+    assert told["ok"] is False
+    assert told["expect"] == [{
+        "line": 15, "text": 'b to receive "tcp" at least once', "ok": False,
+        "seen": "no such packet was sent by anybody", "why": "nobody does",
+    }]  # fmt: skip
+    assert told["steps"][0]["status"] == 0
+    assert json.loads(json.dumps(told)) == told
