@@ -21,7 +21,8 @@ def scenario(text: str, *, top: str = "") -> Scenario:
 
 def test_each_command_knows_its_line() -> None:
     found = read(
-        'title = "t"\n[nodes.a]\ncommands = """\nneigh show\n\n# nothing\n  smolctl route show\n"""\n'
+        'title = "t"\n[nodes.a]\n'
+        'commands = """\nneigh show\n\n# nothing\n  smolctl route show\n"""\n'
         'routes = [\n"default via 10.0.0.1",\n"10.1.0.0/16 via 10.0.0.2"]\n'
         "[[steps]]\nat = 1\nrun = 'ping 10.0.0.2'\nnode = 'a'\n",
         "lab.toml",
