@@ -1,6 +1,6 @@
 """Surroundings of a command in a lab: its nodes, its time, and what makes sense there."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -170,7 +170,7 @@ class _Asker:
         """Run ``op`` and return its rows, all of them."""
         return list(self.stream(op, **args))
 
-    def call_passing(self, descriptor: int, op: str, **args: Any) -> list[Row]:
+    def call_passing(self, descriptors: Sequence[int], op: str, **args: Any) -> list[Row]:
         """Refuse: no descriptor gets into a lab."""
         raise ControlError(SOCKETS)
 
