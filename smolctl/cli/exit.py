@@ -4,6 +4,7 @@ DONE = 0
 NO = 1
 FIX = 2
 UNREACHABLE = 3
+UNKNOWN = 4
 NOT_RUN = 126
 NOT_FOUND = 127
 INTERRUPTED = 130
@@ -34,8 +35,16 @@ OF_A_PROGRAM = {
 """The same of ``exec``, whose statuses are another program's."""
 
 
+OF_A_PATH = {
+    UNKNOWN: "It cannot be said: the packet, or its answer, leaves the stacks that --path looks at."
+}
+"""The same of ``why --path``, beside those of all commands."""
+
+
 def meanings(noun: str) -> dict[int, str]:
     """Return the meanings of the exit statuses of a noun's commands."""
+    if noun == "why":
+        return dict(sorted({**MEANINGS, **OF_A_PATH}.items()))
     return OF_A_PROGRAM if noun == "exec" else MEANINGS
 
 

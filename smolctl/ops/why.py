@@ -13,7 +13,7 @@ from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.explain.return_way import missing_return
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
@@ -38,6 +38,28 @@ _ONLY = {
 
 def ask(ctx: Context, args: Args) -> Iterable[Row]:
     """Return what would happen to a packet that is not sent."""
+    question = asked(args, ctx.stack.networks)
+    proto, src, dst = question.proto, question.src, question.dst
+    dev, iif = _links(ctx.stack, args, src, dst)
+    stack, question, now = ctx.stack, question._replace(dev=dev, iif=iif), ctx.now
+    if proto == "tcp":
+        me = family_of(dst).mark if src is None else src
+        there = tell_connection(stack.tcp, Ends(me, question.sport, dst, question.dport), now)
+        if there is not None:
+            return [there]
+    return aside(
+        # they are copied
+        len(stack.udp) + sum(map(_size, stack.networks.values())),
+        lambda: [_predicted(stack, question, now)],
+    )
+
+
+def asked(args: Args, networks: Networks) -> Question:
+    """Return the packet that a request asks about; by which link it goes is not looked at yet.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
     args.required("proto")
     proto = args.choice("proto", _PROTOCOLS) or ""
     args.required("dst")
@@ -54,23 +76,12 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         None,
         None,
         args.flag("broadcast"),
-        args.pmtudisc(ctx.stack.networks.for_address(dst).pmtudisc) if "pmtudisc" in args else None,
+        args.pmtudisc(networks.for_address(dst).pmtudisc) if "pmtudisc" in args else None,
         tos_number(args),
         args.integer("ttl", 1, 255),
     )
     _check_asking(args, question)
-    dev, iif = _links(ctx.stack, args, src, dst)
-    stack, question, now = ctx.stack, question._replace(dev=dev, iif=iif), ctx.now
-    if proto == "tcp":
-        me = family_of(dst).mark if src is None else src
-        there = tell_connection(stack.tcp, Ends(me, question.sport, dst, question.dport), now)
-        if there is not None:
-            return [there]
-    return aside(
-        # they are copied
-        len(stack.udp) + sum(map(_size, stack.networks.values())),
-        lambda: [_predicted(stack, question, now)],
-    )
+    return question
 
 
 def _predicted(stack: Stack, question: Question, now: int) -> Row:

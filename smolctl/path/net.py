@@ -47,6 +47,24 @@ class Net:
         """Return a line by the name that ``line_of`` gave it."""
         return self.lines.get(name) or Line((), "whoever is at the other end")
 
+    def around(self, name: str) -> "Net":
+        """Return the part of it that lines connect with a stack."""
+        found, new = {name}, [name]
+        while new:
+            at = new.pop()
+            for line in self.lines.values():
+                nodes = {end.node for end in line.ends}
+                if at in nodes:
+                    new += nodes - found
+                    found |= nodes
+        stacks = {each: stack for each, stack in self.stacks.items() if each in found}
+        lines = {
+            each: line
+            for each, line in self.lines.items()
+            if any(end.node in found for end in line.ends)
+        }
+        return Net(stacks, lines, self.now_ns)
+
 
 def net_of_world(world: World) -> Net:
     """Return the nodes of a lab that run, and its wires, as they are now."""

@@ -48,14 +48,18 @@ class Seen:
         line: on which line it came, if it was carried.
         outside: whom it left for, beyond all that is looked at; "" for nobody.
         nobody: it left by a line on which nobody was.
+        bystanders: nodes that heard it, and to which it meant nothing.
     """
 
-    __slots__ = ("carried", "line", "nobody", "node", "outside", "parent", "trace")
+    __slots__ = (
+        "bystanders", "carried", "line", "nobody", "node", "outside", "parent", "trace"
+    )  # fmt: skip
 
     def __init__(self, node: str, trace: Trace, parent: "Seen | None", carried: bool) -> None:
         self.node, self.trace, self.parent, self.carried = node, trace, parent, carried
         self.line = self.outside = ""
         self.nobody = False
+        self.bystanders: list[str] = []
 
 
 class Passage(World):
@@ -245,6 +249,8 @@ class Passage(World):
                     sent.nobody = not takers and not line.outside
                 for end in takers:
                     if self._passes_by(end, frame):
+                        if sent is not None:
+                            sent.bystanders.append(end.node)
                         continue
                     self.frames += 1
                     node = self._node(end.node)

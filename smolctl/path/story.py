@@ -243,7 +243,11 @@ def judge(question: PathQuestion, seen: Iterable[Seen], end: End) -> Story:
         trace = broken.trace
         left = _left_asking(hops, broken)
         if left is not None:
-            return story._replace(outcome=Outcome.OUTSIDE, at=left, leg=leg)
+            # That nobody answers is not known, nor who would be told of it.
+            told = [hop for hop in hops if hop.leg is not Leg.ERROR]
+            return story._replace(
+                outcome=Outcome.OUTSIDE, hops=told, at=left, leg=leg, told=(), errno=""
+            )
         return story._replace(
             outcome=Outcome.BREAKS, at=broken, reason=trace.reason, detail=trace.detail, leg=leg
         )

@@ -21,6 +21,8 @@ SCHEMA = 1
 """Version of the row; within one, keys are only added."""
 _LEGS = (Leg.PACKET, Leg.ANSWER, Leg.ERROR, Leg.ASIDE)
 _SMOLCTL = "smolctl "
+_HEARD_MAX = 4
+"""Stacks that one line names."""
 
 
 def tell(story: Story, mended: Iterable[Mended] = ()) -> Row:
@@ -99,7 +101,7 @@ def _why(story: Story) -> str:
     if story.endless:
         return "one packet led to more and more of them; nothing stops it"
     if story.outcome is Outcome.OUTSIDE and story.at is not None:
-        asked = " is asked for a MAC address, and" if story.at.leg is Leg.ASIDE else ""
+        asked = " is asked for a MAC address; it" if story.at.leg is Leg.ASIDE else ""
         return f"{story.at.seen.outside}{asked} is none of the stacks that were looked at"
     if story.reason is not None:
         return story.reason.why(story.detail) + _circle(story) + _strangers(story) + _told(story)
@@ -119,13 +121,16 @@ def _strangers(story: Story) -> str:
     """Return who heard the question for a MAC address in vain, since another one was meant."""
     if story.reason is not NEIGH_FAILED:
         return ""
-    heard = [
-        hop.node
-        for hop in story.hops
-        if hop.leg is Leg.ASIDE and hop.trace.reason in (ARP_TARGET_NOT_OURS, ND_TARGET_NOT_OURS)
-    ]
-    names = " and ".join(dict.fromkeys(heard))
-    return f"; {names} heard it, and it is nobody's there" if names else ""
+    heard: list[str] = []
+    for hop in story.hops:
+        if hop.leg is Leg.ASIDE:
+            heard += hop.seen.bystanders
+            if hop.trace.reason in (ARP_TARGET_NOT_OURS, ND_TARGET_NOT_OURS):
+                heard.append(hop.node)
+    names = sorted(dict.fromkeys(heard))
+    if len(names) > _HEARD_MAX:
+        return f"; {len(names)} stacks heard it, and none of them has the address"
+    return f"; heard by {', '.join(names)}, without the address" if names else ""
 
 
 def _told(story: Story) -> str:
@@ -187,10 +192,12 @@ def _row(hops: list[Hop], story: Story, start_ns: int) -> Row:
         row["gateway"] = format_address(trace.gateway)
     if trace.linked and trace.direction is not Direction.IN:
         row["lladdr"] = format_mac(trace.frame[:6])
-    row["result"] = _result(hop)
-    if trace.fate is not None:
+    row["result"] = "wait" if _asks_outside(hop, story) else _result(hop)
+    if row["result"] == "wait":
+        row["fate"] = str(Fate.WAITING)
+    elif trace.fate is not None:
         row["fate"] = str(trace.fate)
-    if trace.reason is not None:
+    if trace.reason is not None and not _asks_outside(hop, story):
         row["reason"] = trace.reason.name
     if len(hops) > 1:
         row["count"] = len(hops)
@@ -207,13 +214,22 @@ def _result(hop: Hop) -> str:
     return "ok"
 
 
+def _asks_outside(hop: Hop, story: Story) -> bool:
+    """Tell whether a packet waits for the MAC address of somebody who is not looked at."""
+    return story.outcome is Outcome.OUTSIDE and hop.trace.reason is NEIGH_FAILED
+
+
 def _text(hop: Hop, story: Story) -> str:
     """Return what happened to a packet at a node, in one line."""
-    trace, told = hop.trace, ""
+    trace, about = hop.trace, ""
+    if hop.leg is Leg.ASIDE:
+        about = f"{headline(trace)}: "
+    if _asks_outside(hop, story) and story.at is not None:
+        return f"{_places(trace)}waits for the answer of {story.at.seen.outside}"
     if hop.failed and trace.reason is not None:
         told = _trouble(trace, trace.reason, brief=hop is story.at or trace.reason is story.reason)
-        return f"{_places(trace)}{told}"
-    text = f"{_places(trace)}{_fate(trace)}"
+        return f"{_places(trace)}{about}{told}"
+    text = f"{_places(trace)}{about}{_fate(trace)}"
     if hop.seen.nobody:
         return f"{text}; nobody is there"
     return f"{text}; leaves for {hop.seen.outside}" if hop.seen.outside else text

@@ -60,6 +60,7 @@ UNPRINTED = {
 """Operations whose output no command prints, and why."""
 
 ALONE = {
+    "why-path",
     "stack-log",
     "explain",
     "doctor",
@@ -249,6 +250,9 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("why", "why icmp 10.0.0.2 10.0.0.1"),
     ("why", "why arp any 127.0.0.2"),
     ("why", "why arp 99.9.9.9 10.0.0.1"),
+    ("why-path", "why icmp any 10.0.0.2 --path"),
+    ("why-path", "why udp any 10.0.0.2:9 --path"),
+    ("why-path", "why udp any 8.8.8.8:53 --path"),
     ("why-list", "why list"),
     ("error", "why 99999"),
     ("explain", "explain tx-no-route"),

@@ -56,6 +56,8 @@ def test_each_question_has_its_facts() -> None:
         "14": ("fwd-directed-broadcast", "fix:     smolctl sysctl ip.bc_forwarding=1",
                "forwarded by eth1"),
         "15": ("rx-frame-too-long", "frame is 3042 B; with mtu 1500"),
+        "16": ("breaks at peer - ip-dst-not-ours", "smolctl -n peer sysctl ip.forward=1",
+               "then:    the answer breaks at far - tx-no-route", "the answer comes back"),
     }  # fmt: skip
     for number, words in facts.items():
         for word in words:

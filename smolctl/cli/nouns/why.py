@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import pmtudisc
+from smolctl.cli.nouns import pmtudisc, why_path
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
@@ -138,6 +138,8 @@ def _predict(proto: str) -> Any:
         if src not in (None, *_ANY):
             request["src"] = src
         request = {key: value for key, value in request.items() if value is not None}
+        if why_path.wanted(request):
+            return why_path.show(session, {**request, "dst": dst})
         return _show(session, session.call("why.ask", dst=dst, **request)[0])
 
     return run
@@ -188,13 +190,15 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             ),
             *(() if proto in _ASKING else pmtudisc.OPTIONS),
             *((option("broadcast", "allow a broadcast address"),) if proto not in _ASKING else ()),
+            *(why_path.OPTIONS if proto not in _ASKING else ()),
         ),
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
         " the packet comes in through the interface with that address, unless iif names another."
         " The exit status is 0 if the packet, and the answer that it asks for, would be sent or"
         " delivered, or would wait, and 1 if one of them would be dropped or refused. A fix is"
-        " tried on a copy of the stack before it is printed.",
+        " tried on a copy of the stack before it is printed."
+        + ("" if proto in _ASKING else why_path.NOTES),
     )
 
 
@@ -223,6 +227,7 @@ COMMAND = Why(
             "smolctl why udp [fe80::2%tap0]:53",
             "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
             "smolctl why udp any 8.8.8.8:53 tos 0x10",
+            "smolctl why udp default 10.0.0.2:53 --path",
         ),
         _asked(
             "tcp",
@@ -231,6 +236,7 @@ COMMAND = Why(
             "smolctl why tcp any 127.0.0.1:8080",
             "smolctl why tcp any 10.0.0.2:22",
             "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0",
+            "smolctl why tcp any 10.0.0.2:80 --path --stacks default,peer",
         ),
         _asked(
             "icmp",
@@ -239,6 +245,8 @@ COMMAND = Why(
             "smolctl why icmp 10.0.0.1 8.8.8.8",
             "smolctl why icmp 8.8.8.8 --size 1473 --df",
             "smolctl why icmp fe80::2%tap0",
+            "smolctl why icmp 10.0.0.1 8.8.8.8 --path",
+            "smolctl why icmp any 10.3.0.1 --config lab.conf",
         ),
         _asked(
             "arp",
