@@ -132,17 +132,17 @@ def _files(
 
 
 def _snapshot(name: str) -> list[Row] | None:
-    """Return the rows of a snapshot; None when the file is none."""
+    """Return the rows of a snapshot, one on each line or all in an array; None for commands."""
     try:
         with open(name, encoding="utf-8") as file:
-            if file.read(1) != "[":
-                return None
-            file.seek(0)
-            rows = json.load(file)
+            text = file.read()
+        if text[:1] == "[":
+            rows: list[Row] = json.loads(text)
+            return rows
+        return [json.loads(line) for line in text.splitlines()] if text[:1] == "{" else None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageFault(f"cannot read {name}: {reason}") from None
-    return rows if isinstance(rows, list) else None
 
 
 # --- the answer -----------------------------------------------------------------------------------

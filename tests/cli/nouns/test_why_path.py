@@ -120,10 +120,15 @@ def test_saved_configurations_are_asked_as_well(
     said = net.run("b", "why icmp a 10.0.4.1 --config a.conf,r1.conf,r2.conf,c.conf")
     assert said.status == exits.DONE
     assert "verdict: the answer comes back" in said.out
-    rows = json.dumps(net.world.nodes["a"].call("stack.snapshot"))
-    (tmp_path / "a.json").write_text(rows)
-    said = net.run("b", "why icmp a 10.0.1.1 --config a.json")
+    for name in net.world.nodes:
+        (tmp_path / f"{name}.json").write_text(net.run(name, "stack snapshot").out)
+    said = net.run("b", "why udp a 10.0.4.1:7000 --config a.json,r1.json,r2.json,c.json")
     assert said.status == exits.DONE
+    assert "  4 c  ok     eth0: delivered to [::]:7000 (udp echo)" in said.out
+    mixed = net.run("b", "why icmp a 10.0.4.1 --config a.json,r1.conf")
+    assert mixed.err == (
+        "smolctl: some files are snapshots, and others are commands; use one kind\n"
+    )
 
 
 def test_a_loop_is_shown_for_a_few_rounds() -> None:
