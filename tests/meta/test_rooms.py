@@ -45,7 +45,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "ip/group_reports.py": {"*", "!ip", "!sysctl"},
     "ip/dad.py": {"*", "!ip", "!sysctl"},
 }
-EVERYBODY = {"alarm", "timer_heap"}
+EVERYBODY = {"alarm", "duplicate", "timer_heap"}
 """May be imported everywhere: they know nothing but each other."""
 # On the data path nobody knows those who explain, nor copies of the stack.
 DATA_PATH = {"link", "neighbor", "fib", "ip", "ipv4", "ipv6", "transport", "fastpath", "trace"}

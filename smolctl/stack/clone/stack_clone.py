@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import replace
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.packet import Packet
@@ -36,7 +37,7 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
     shared.interfaces.last_index = stack.interfaces.last_index
     shared.interfaces.loopback = shared.interfaces[stack.interfaces.loopback.name]
     shared.generation.number = stack.generation.number
-    clone = copy(stack)
+    clone = duplicate(stack)
     clone.assemble(shared)
     for family, net in stack.networks.items():
         _copy_network(net, clone.networks[family], shared)
@@ -58,7 +59,7 @@ def _copy_network(old: Network, new: Network, shared: Shared) -> None:
     new.icmp_limiter = old.icmp_limiter.clone(settings, _middle)
     new.redirects = old.redirects.clone()
     for asker in old.probe_clients:
-        client = copy(asker)
+        client = duplicate(asker)
         client.answers, client.ready, client.ready_queue = copy(asker.answers), False, shared.ready
         new.probe_clients.append(client)
 
@@ -67,7 +68,7 @@ def _copy_sockets(stack: Stack, clone: Stack) -> None:
     """Give a clone copies of all sockets and clients, of which nobody hears."""
 
     def socket_copy(socket: UdpSocket) -> UdpSocket:
-        result = copy(socket)
+        result = duplicate(socket)
         result.queue, result.errors = copy(socket.queue), copy(socket.errors)
         result.flows, result.handler, result.ready = {}, None, False
         result.ready_queue = clone.ready
@@ -78,7 +79,7 @@ def _copy_sockets(stack: Stack, clone: Stack) -> None:
     clone.tcp.connections = Borrowed(clone.tcp, stack.tcp, clone.ready)
     clone.udp.blocked = {socket: None for socket in clone.udp if socket.send_queue is not None}
     for ident, client in stack.ping.items():
-        echo = clone.ping[ident] = copy(client)
+        echo = clone.ping[ident] = duplicate(client)
         echo.replies, echo.errors = copy(client.replies), copy(client.errors)
         echo.ready, echo.ready_queue = False, clone.ready
 
@@ -99,9 +100,9 @@ def _middle() -> float:
 
 
 def _interface(interface: Interface, settings: Settings, alarm: Alarm) -> Interface:
-    result = copy(interface)
+    result = duplicate(interface)
     result.outbox = list(interface.outbox)
-    result.counters = copy(interface.counters)
+    result.counters = duplicate(interface.counters)
     result.settings = settings.links[interface.name]
     result.ipv4 = interface.ipv4.clone(result.settings, _middle, alarm)
     result.ipv6 = interface.ipv6.clone(result.settings, _middle, alarm)
@@ -139,7 +140,7 @@ def clone_for_changes(stack: Stack) -> Stack:
 def _own(interface: Interface, alarm: Alarm) -> None:
     """Give a clone's interface what its namesake still shares with it."""
     for state in (interface.ipv4, interface.ipv6):
-        copies = {address: copy(address) for address in state.addresses.items}
+        copies = {address: duplicate(address) for address in state.addresses.items}
         state.addresses = state.addresses.clone(copies)
         state.dad.move(copies)
     interface.outbox = []

@@ -6,10 +6,10 @@ with the route it is gone. Source: RFC 1122 3.3.1.2 (route cache), 3.3.1.3; Linu
 """
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.fib.route import Route
 from smolctl.stack.sysctl.settings import Settings
 
@@ -49,9 +49,9 @@ class RouteExceptions:
 
     def clone(self, settings: Settings, alarm: Alarm) -> "RouteExceptions":
         """Return a copy that learns and forgets on its own."""
-        result = copy(self)
+        result = duplicate(self)
         result._settings, result._alarm = settings, alarm
-        result._by_dst = {dst: copy(found) for dst, found in self._by_dst.items()}
+        result._by_dst = {dst: duplicate(found) for dst, found in self._by_dst.items()}
         return result
 
     def lookup(self, dst: int, route: Route) -> RouteException | None:

@@ -10,10 +10,10 @@ them one by one.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm, earliest
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.exceptions import RouteExceptions
@@ -206,7 +206,7 @@ class Fib:
 
     def clone_learned(self, settings: Settings, alarm: Alarm) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
-        result = copy(self)
+        result = duplicate(self)
         result._swept = []
         result.exceptions = self.exceptions.clone(settings, alarm)
         result.path_mtus = self.path_mtus.clone(settings, alarm)
@@ -218,7 +218,7 @@ class Fib:
 
         It shares what nobody changes, and is good until this one changes.
         """
-        result = copy(self)
+        result = duplicate(self)
         result._swept = []
         result.rules, result.multipaths = self.rules.clone(), list(self.multipaths)
         result._count_by, result._preferring = dict(self._count_by), dict(self._preferring)
@@ -350,7 +350,7 @@ class Fib:
         if not self._sourced:
             return
         for old in [route for route in self if route.prefsrc in sources]:
-            new = old.clone() if isinstance(old, Multipath) else copy(old)
+            new = old.clone() if isinstance(old, Multipath) else duplicate(old)
             new.prefsrc = None
             self.tables[old.table].swap(old, new)
             if isinstance(old, Multipath) and isinstance(new, Multipath):

@@ -6,10 +6,10 @@ hop is dead reaches it as a flag.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.fib.route import Route
 
 WEIGHT_MAX = 256
@@ -49,8 +49,8 @@ class Multipath(Route):
 
     def clone(self) -> "Multipath":
         """Return a copy, whose next hops live and die on their own."""
-        result = copy(self)
-        result.hops = tuple(copy(hop) for hop in self.hops)
+        result = duplicate(self)
+        result.hops = tuple(duplicate(hop) for hop in self.hops)
         for hop in result.hops:
             hop.whole = result
         return result

@@ -5,10 +5,10 @@ believed. It knows no route.
 """
 
 from collections.abc import Iterator
-from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire import ipv4
 
@@ -56,7 +56,7 @@ class PathMtus:
 
     def clone(self, settings: Settings, alarm: Alarm) -> "PathMtus":
         """Return a copy."""
-        result = copy(self)
+        result = duplicate(self)
         result._settings, result._alarm = settings, alarm
         result._known = dict(self._known)
         return result

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
 from functools import cache
 from operator import attrgetter
 
 from smolctl.errors import AlreadyExists, NotFound
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.wire.address import IPV6
@@ -110,7 +110,7 @@ class RouteTable:
 
         It copies what it changes, region by region, and is good until this one changes.
         """
-        result = copy(self)
+        result = duplicate(self)
         result._shared, result._own, result.answers = True, set(), Answers()
         return result
 

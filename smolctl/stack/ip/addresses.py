@@ -5,11 +5,11 @@ prefix is primary and brings the connected route, later ones are secondary and g
 """
 
 from collections.abc import Collection, Mapping
-from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.fib.route import Scope
 
 FOREVER = 0xFFFFFFFF
@@ -109,7 +109,7 @@ class AddressList:
 
     def clone(self, copies: Mapping[Address, Address]) -> "AddressList":
         """Return a list of the copies of its addresses."""
-        result = copy(self)
+        result = duplicate(self)
         result.items = [copies[item] for item in self.items]
         return result
 

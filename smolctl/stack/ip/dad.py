@@ -7,12 +7,12 @@ ARP, by which IPv4 addresses are tested, and neighbor discovery.
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.sysctl.link_settings import Values
 
@@ -157,9 +157,9 @@ class DadTable:
 
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
-        clone = copy(self)
+        clone = duplicate(self)
         clone._rules, clone._alarm = self._rules.clone(settings, random), alarm
-        copies = {id(entry): copy(entry) for entry in self}
+        copies = {id(entry): duplicate(entry) for entry in self}
         clone._dad = {entry.address: copies[id(entry)] for entry in self}
         clone.timers = [
             (at, serial, copies[id(entry)])

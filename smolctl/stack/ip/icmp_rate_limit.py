@@ -6,9 +6,9 @@ burst of ``icmp.msgs_burst``.
 """
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.sysctl.settings import Settings
 
 BURST = 6
@@ -54,10 +54,10 @@ class IcmpLimiter:
 
     def clone(self, settings: Settings, random: Callable[[], float]) -> "IcmpLimiter":
         """Return a copy that can be used up on its own."""
-        result = copy(self)
+        result = duplicate(self)
         result._settings, result._random = settings, random
         result.peers = dict(self.peers)
-        result.credit = copy(self.credit)
+        result.credit = duplicate(self.credit)
         return result
 
     def allow(self, peer: int, now: int) -> bool:

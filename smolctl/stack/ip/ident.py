@@ -1,7 +1,8 @@
 """Identifications for packets that may be fragmented (RFC 791 3.2, RFC 6864)."""
 
 from collections.abc import Callable
-from copy import copy
+
+from smolctl.stack.duplicate import duplicate
 
 _COUNTERS = 1024
 
@@ -27,7 +28,7 @@ class Idents:
 
     def clone(self) -> "Idents":
         """Return a copy."""
-        result = copy(self)
+        result = duplicate(self)
         result.used = dict(self.used)
         return result
 

@@ -1,10 +1,10 @@
 """The state that one address family has on one interface."""
 
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import dataclass
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.ip.dad import DadRules, DadTable
 from smolctl.stack.ip.group_reports import GroupReports, ReportRules
@@ -36,7 +36,7 @@ class IpInterface:
 
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
-        result = copy(self)
+        result = duplicate(self)
         result.dad = self.dad.clone(settings, random, alarm)
         result.lifetimes = Lifetimes(alarm)  # no address ends before a prediction does
         result.proxies = self.proxies.clone(settings, random, alarm)

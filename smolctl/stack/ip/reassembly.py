@@ -6,11 +6,11 @@ fragment is in exactly one ``Lost`` or ``Complete`` in the end.
 
 from bisect import bisect_right
 from collections.abc import Callable
-from copy import copy
 from typing import Any, NamedTuple
 
 from smolctl.stack import reason
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import Settings
@@ -51,7 +51,7 @@ class ReceivedFragment:
 
     def clone(self, packet: Packet) -> "ReceivedFragment":
         """Return the same fragment with a copy of its packet."""
-        result = copy(self)
+        result = duplicate(self)
         result.packet = packet
         return result
 
@@ -229,7 +229,7 @@ class Reassembly:
         self, settings: Settings, copy_of: Callable[[Packet], Packet], alarm: Alarm
     ) -> "Reassembly":
         """Return a copy with copies of the fragments."""
-        result = copy(self)
+        result = duplicate(self)
         result._settings, result._alarm = settings, alarm
         result._open = {
             key: _clone_datagram(datagram, copy_of) for key, datagram in self._open.items()
@@ -364,7 +364,7 @@ def _ecn(values: set[int]) -> int | None:
 
 
 def _clone_datagram(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:
-    result = copy(datagram)
+    result = duplicate(datagram)
     result.starts = list(datagram.starts)
     result.fragments = [item.clone(copy_of(item.packet)) for item in datagram.fragments]
     return result

@@ -6,12 +6,12 @@ sends nothing: its methods return actions, which ``output.py`` carries out.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from copy import copy
 from itertools import islice
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.neighbor.entry import (
     Advertised,
     Advertisement,
@@ -87,7 +87,7 @@ class NeighborCache:
         alarm: Alarm,
     ) -> "NeighborCache":
         """Return a copy in which no time passes, with copies of the packets that wait in it."""
-        result = copy(self)
+        result = duplicate(self)
         result.entries = {ip: entry.clone(copy_of) for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = EntryTimers(alarm), random, None
         result._settings = settings

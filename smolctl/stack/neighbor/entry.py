@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.link_settings import Values
@@ -139,7 +139,7 @@ class Neighbor:
 
     def clone(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
         """Return a copy with copies of the packets that wait."""
-        result = copy(self)
+        result = duplicate(self)
         if self.queue:
             result.queue = deque(copy_of(packet) for packet in self.queue)
         return result

@@ -5,10 +5,10 @@ A table: it sends nothing. Linux's pneigh entries and its proxy queue (``pneigh_
 
 import heapq
 from collections.abc import Callable
-from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.arp import ArpPacket
@@ -60,7 +60,7 @@ class Proxies:
 
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "Proxies":
         """Return a copy that shares the entries, which no packet changes."""
-        clone = copy(self)
+        clone = duplicate(self)
         clone._settings, clone._random, clone._alarm = settings, random, alarm
         clone.queue = self.queue.copy()
         return clone

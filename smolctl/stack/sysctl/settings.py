@@ -7,11 +7,11 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from copy import copy
 from typing import NamedTuple
 
 from smolctl.errors import InvalidArgument, NoSuchDevice, StackError
 from smolctl.near import did_you_mean
+from smolctl.stack.duplicate import duplicate
 from smolctl.stack.sysctl import names
 from smolctl.stack.sysctl.arp import ARP_SYSCTLS
 from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
@@ -145,7 +145,7 @@ class Settings:
     def clone(self) -> "Settings":
         """Return the same settings, to be changed on their own."""
         self._prepare_link()
-        result = copy(self)
+        result = duplicate(self)
         result._values, result._places = dict(self._values), dict(self._places)
         result._alls = dict(self._alls)
         result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
