@@ -17,6 +17,7 @@ from textwrap import wrap
 from smolctl.lab.ladder_rows import (
     LEGEND,
     OUTSIDE,
+    SIGNS,
     Arrow,
     Gap,
     Head,
@@ -44,8 +45,8 @@ _TEXT_MIN, _TEXT_GOOD = 24, 46
 """Columns of the words: at least, and so many that they are seldom broken."""
 _LONG = 30
 """Rows after which the names of the nodes are repeated at the end."""
-_SIGNS = {"drop": "X", "reject": "R", "wait": "W", "note": "i", "step": "o"}
-_LEGEND = {**_SIGNS, "asks": "...", "several": "*", "ignored": ")", "lost": "--X", "leaves": "--"}
+
+_LEGEND = {**SIGNS, "asks": "...", "several": "*", "ignored": ")", "lost": "--X", "leaves": "--"}
 _HEADS = {Tip.ARRIVES: "><", Tip.IGNORED: ")(", Tip.LOST: "XX"}
 """Heads to the right and to the left."""
 
@@ -159,7 +160,7 @@ class Picture:
             if not figure.nodes:
                 return [char if char == "|" else "=" for char in line]
             for node in figure.nodes:
-                line[self.at[node]] = _SIGNS.get(figure.kind, "?")
+                line[self.at[node]] = SIGNS[figure.kind]
             return line
         self._arrow(line, figure, row.packet)
         return line
@@ -227,8 +228,10 @@ class Picture:
         length -= all(head.tip is Tip.LOST for head in arrow.heads)
         number = f"#{packet}" if packet is not None else ""
         short = (arrow.tag, number) if arrow.part is Part.WHOLE else (number, arrow.tag)
-        for label in (f"{number} {arrow.tag}".strip(), *short):
-            if label and len(label) < length:
+        labels = f"{number} {arrow.tag}".strip(), *short
+        # On both sides the arrow goes on, or at least on one.
+        for label, rest in [*((label, 2) for label in labels), (arrow.tag, 1)]:
+            if label and len(label) + rest <= length:
                 place = -begin + (length - len(label) + 1) // 2
                 line[place : place + len(label)] = label
                 return

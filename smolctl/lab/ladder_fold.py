@@ -6,13 +6,17 @@ from typing import NamedTuple
 
 from smolctl.lab.ladder_order import Arrive, Event, Leave, Noted
 
-REPEATED = 8
-"""Times that something happens, at least, until it may be folded."""
+REPEATED = (8, 4, 2)
+"""Times that something happens, at least, until it may be folded: the first number that is enough
+for a picture of ``EVENTS_GOOD`` events, or the last."""
+EVENTS_GOOD = 150
+FOLD_MIN = 4
+"""Events of a fold, at least."""
 HEAD_MAX = 8
-"""Rows that are drawn before a fold, at most."""
+"""Events that are drawn before a fold, at most."""
 TAIL_MAX = 4
-"""Rows that are drawn behind a fold, at most."""
-IDLE_MIN = 3
+"""Events that are drawn behind a fold, at most."""
+IDLE_MIN = 2
 """Frames that nobody takes, at least, until they are folded."""
 
 
@@ -61,11 +65,23 @@ def folded(
     """
     told = [None if isinstance(event, Arrive) else tell(event) for event in events]
     often = Counter(each.same for each in told if each is not None)
+    for least in REPEATED:
+        frequent = {same for same, number in often.items() if number >= least}
+        result = _folded(events, told, frequent)
+        if len(result) <= EVENTS_GOOD:
+            break
+    return result
+
+
+def _folded(
+    events: Sequence[Event], told: Sequence[Told | None], frequent: set[Hashable]
+) -> list[Event | Folded]:
+    """Return the events, with runs of frequent ones folded."""
     gone: dict[int, Folded] = {}
     hidden: set[int] = set()
-    for run, idle in _runs(events, told, often):
+    for run, idle in _runs(events, told, frequent):
         inner = run if idle else _inner(run, told)
-        if len(inner) < (IDLE_MIN if idle else REPEATED):
+        if len(inner) < (IDLE_MIN if idle else FOLD_MIN):
             continue
         chosen = [events[at] for at in inner]
         counts = Counter(each.text for at in inner if (each := told[at]) is not None)
@@ -88,7 +104,7 @@ def folded(
 
 
 def _runs(
-    events: Sequence[Event], told: Sequence[Told | None], often: Counter[Hashable]
+    events: Sequence[Event], told: Sequence[Told | None], frequent: set[Hashable]
 ) -> list[tuple[list[int], bool]]:
     """Return the places of events that follow one another and may be folded, and if all are idle.
 
@@ -108,7 +124,7 @@ def _runs(
     for at, each in enumerate(told):
         if isinstance(events[at], Arrive):
             continue
-        if each is None or (not each.idle and often[each.same] < REPEATED):
+        if each is None or (not each.idle and each.same not in frequent):
             end()
             continue
         if run and (idle != each.idle or (each.same not in seen and len(run) >= 2 * HEAD_MAX)):

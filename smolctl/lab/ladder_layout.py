@@ -32,7 +32,7 @@ from smolctl.lab.ladder_rows import (
     Tip,
     way_text,
 )
-from smolctl.lab.ladder_words import Namer, Words, clean, duration, hops
+from smolctl.lab.ladder_words import Namer, Words, clean, hops, rounded
 from smolctl.lab.timeline import Mark, Travel
 from smolctl.stack import reason
 from smolctl.stack.explain.verdict import headline
@@ -257,17 +257,19 @@ class _Builder:
         return _numbered(rows, packets)
 
     def _goes_with(self, event: Event | Folded, marks: list[Mark], packet: int | None) -> bool:
-        """Tell whether the same happens to the same packet at yet another node."""
-        if not isinstance(event, Noted) or packet is None:
+        """Tell whether the same happens to the same packet, or link, at yet another node."""
+        if not isinstance(event, Noted):
             return False
         mark, first = event.mark, marks[0]
-        return (
-            (mark.at_ns, mark.kind, mark.reason) == (first.at_ns, first.kind, first.reason)
-            and mark.kind in _PACKET_KINDS
-            and mark.reason is not None
-            and mark.node not in [each.node for each in marks]
-            and self._packets.of(mark.trace) == packet
-        )
+        if (mark.at_ns, mark.kind, mark.reason) != (first.at_ns, first.kind, first.reason):
+            return False
+        if mark.node in [each.node for each in marks]:
+            return False
+        if mark.kind == "link":
+            return mark.text == first.text
+        if mark.kind not in _PACKET_KINDS or mark.reason is None or packet is None:
+            return False
+        return self._packets.of(mark.trace) == packet
 
     def _fold(self, fold: Folded) -> Row:
         items: list[Travel | Mark] = []
@@ -282,7 +284,7 @@ class _Builder:
         counts = ", ".join(f"{count} x {text}" for text, count in fold.counts)
         what = "frames that nobody takes" if fold.idle else "more like these"
         number = sum(count for _, count in fold.counts)
-        text = f"{number} {what}, in {duration(until - fold.at_ns)}: {counts}"
+        text = f"{number} {what}, in {rounded(until - fold.at_ns)}: {counts}"
         return Row(fold.at_ns, until, Gap("fold"), text, None, tuple(items))
 
     def _point(self, marks: Sequence[Mark], packet: int | None) -> Row:
@@ -291,18 +293,18 @@ class _Builder:
             self._waits.setdefault(id(first.trace), first.at_ns)
         names = ", ".join(mark.node for mark in marks if mark.node)
         text = first.text if len({mark.text for mark in marks}) == 1 else ""
-        if first.kind == "step":
+        if first.kind == "step" and not text.startswith("("):  # in parentheses is no command
             text = f"{names}$ {text}"
         elif first.kind in _PACKET_KINDS:
             what = ""
             if packet not in self._told:
-                what = self._headline(first.trace)
-                self._labels.add((packet, what))
-                what = f" {what}"
+                label = self._headline(first.trace)
+                self._labels.add((packet, label))
+                what = f" {label}" if label else ""
             why = f" - {first.reason}" if first.reason else ""
             text = f"{names}: {first.kind}{what}{why}" + (f": {text}" if text else "")
             self._told.add(packet)
-        elif names:
+        elif names and not (first.kind == "link" and first.node in self._columns):
             text = f"{names}: {text}"
         nodes = tuple(mark.node for mark in marks if mark.node in self._columns)
         items = tuple(marks)
@@ -310,7 +312,7 @@ class _Builder:
 
     def _headline(self, trace: Trace | None) -> str:
         if trace is None:
-            return "a packet"
+            return ""
         if trace.frame:
             return self._namer.words(trace.frame, None, trace.linked).label
         return headline(trace)
@@ -333,14 +335,14 @@ class _Builder:
         spent = max(((end.at_ns or 0) - sending.at_ns for end in ends), default=0)
         if part is Part.ARRIVES:
             nodes = ", ".join(end.node for end in ends)
-            text = f"{words.tag or words.label} arrives at {nodes} after {duration(spent)}"
+            text = f"{words.tag or words.label} arrives at {nodes} after {rounded(spent)}"
         else:
             text = self._name(sending, words) + (", again" if words.again else "")
             began = self._waits.get(id(sending.trace))
             if began is not None:
-                text += f", after waiting {duration(sending.at_ns - began)}"
+                text += f", after waiting {rounded(sending.at_ns - began)}"
             if part is Part.WHOLE and spent >= _SHOWN_NS:
-                text += f", {duration(spent)} on the wire"
+                text += f", {rounded(spent)} on the wire"
             text += _lost_text(sending)
         if part is Part.LEAVES:
             return text
@@ -419,7 +421,7 @@ def _with_quiet(rows: Iterable[Row]) -> Iterable[Row]:
     for row in rows:
         if until is not None and row.at_ns - until >= QUIET_NS:
             also = ", but frames are under way" if under_way.total() else ""
-            text = f"{duration(row.at_ns - until)}: nothing happens{also}"
+            text = f"{rounded(row.at_ns - until)}: nothing happens{also}"
             yield Row(until, row.at_ns, Gap("quiet"), text)
         figure = row.figure
         if isinstance(figure, Arrow):

@@ -162,12 +162,12 @@ def wrapped(text: str, room: int) -> list[str]:
 
 
 def opens(ladder: Ladder, number: int) -> bool:
-    """Tell whether a row begins something new: a step, below other rows than steps."""
+    """Tell whether a row begins something new: a step, or a link that changes, below other rows."""
     return number > 0 and _is_step(ladder.rows[number]) and not _is_step(ladder.rows[number - 1])
 
 
 def _is_step(row: Row) -> bool:
-    return isinstance(row.figure, Point) and row.figure.kind == "step"
+    return isinstance(row.figure, Point) and row.figure.kind in ("step", "link")
 
 
 def times(ladder: Ladder) -> list[str]:
@@ -202,12 +202,18 @@ def _seconds(ns: int) -> str:
 
 # --- the legend -----------------------------------------------------------------------------------
 
+SIGNS = {
+    "drop": "X", "reject": "R", "wait": "W", "note": "i", "step": "o", "link": "L", "expect": "E",
+}  # fmt: skip
+"""Letters of the kinds of marks."""
 LEGEND = {
     "step": "a step of the lab",
     "wait": "a packet waits",
     "drop": "dropped, nobody is told",
     "reject": "refused, the sender is told",
     "note": "noted",
+    "link": "a link changes",
+    "expect": "an expectation",
     "asks": "about addresses, not data",
     "several": "one sender, several receivers",
     "ignored": "not for this node",
@@ -223,7 +229,7 @@ def signs(ladder: Ladder) -> list[str]:
     for row in ladder.rows:
         figure = row.figure
         if isinstance(figure, Point):
-            found.add(figure.kind)
+            found.update([figure.kind] * bool(figure.nodes))
         elif isinstance(figure, Arrow):
             found.update(head.tip.value for head in figure.heads)
             found.update(["asks"] * figure.asks)

@@ -10,6 +10,7 @@ from math import atan2, degrees
 from smolctl.lab.ladder_rows import (
     LEGEND,
     OUTSIDE,
+    SIGNS,
     Arrow,
     Gap,
     Head,
@@ -44,7 +45,7 @@ _SLOW_NS = 1_000_000
 _BADGE = 9
 _TAG = 11
 """Pixels of the letters on arrows."""
-_LETTERS = {"drop": "X", "reject": "R", "wait": "W", "note": "i", "step": "o"}
+
 _STYLES = {
     "drop": Style.BAD,
     "reject": Style.BAD,
@@ -309,7 +310,7 @@ def _cross(x: float, y: float) -> str:
 def _badge(x: int, y: int, kind: str) -> str:
     """Return the sign of a mark: a letter in a circle."""
     style = _STYLES.get(kind, Style.WORDS)
-    letter = text(x, y + 4, _LETTERS.get(kind, "?"), f"letter {style}", "middle", _TAG)
+    letter = text(x, y + 4, SIGNS[kind], f"letter {style}", "middle", _TAG)
     return f'<circle class="badge {style}" cx="{x}" cy="{y}" r="{_BADGE}"/>{letter}'
 
 
@@ -321,7 +322,7 @@ def _plate(x: int, y: int, width: int) -> str:
 
 def _sample(x: int, y: int, sign: str) -> str:
     """Return a sign for the legend, 28 pixels wide."""
-    if sign in _LETTERS:
+    if sign in SIGNS:
         return _badge(x + 14, y, sign)
     if sign == "lost":
         return line((x, y), (x + 20, y), Style.DATA) + _cross(x + 20, y)

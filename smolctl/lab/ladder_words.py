@@ -44,7 +44,7 @@ def clean(text: str) -> str:
     return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 3]}..."
 
 
-def duration(ns: int) -> str:
+def rounded(ns: int) -> str:
     """Return a time in words, with two digits or more: "20 us", "1.5 ms", "250 ms", "3.0 s"."""
     if ns < 1_000_000:
         return f"{ns // 1000} us"

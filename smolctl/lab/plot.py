@@ -12,7 +12,7 @@ datagrams that b received, 1/s
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from smolctl.lab.ladder_words import duration
+from smolctl.lab.ladder_words import rounded
 from smolctl.lab.plot_layout import Axis, Panel, Plot, Span, spans
 
 WIDTH = 100
@@ -54,7 +54,7 @@ def _lines(plot: Plot, width: int, height: int) -> Iterator[str]:
         return
     yield from _times(plot.time, left, number)
     if ranges:
-        each = duration(round((plot.time.high - plot.time.low) / number))
+        each = rounded(round((plot.time.high - plot.time.low) / number))
         yield ""
         yield from wrap(
             f"Each column is {each}: # up to its least value, | up to its greatest.", width

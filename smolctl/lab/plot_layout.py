@@ -96,6 +96,11 @@ def lay_out(series: Sequence[Series], title: str = "", until_ns: int | None = No
     return Plot(clean(title), time, panels)
 
 
+def _panel_name(series: Series) -> str:
+    unit = f"1{series.unit}" if series.unit.startswith("/") else series.unit
+    return clean(f"{series.name}, {unit}" if unit else series.name)
+
+
 def spans(panel: Panel, time: Axis, number: int) -> list[Span | None]:
     """Return the least and the greatest value in each of so many equal times.
 

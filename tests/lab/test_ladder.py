@@ -68,6 +68,7 @@ HUB = """\
                        |             |             |    wire
 0.030 s                |             |      --#1-->|  #1 UDP arrives at c after 10 ms
 0.040 s   ----echo 0---|------------>|             |  10.0.0.2 > 10.0.0.1 ICMP echo request seq 0
+                       |             |             |
 0.045 s  ==============|=============|=============|  c1: down
 0.050 s                |             |      X-UDP--|  10.0.0.2:1 > 10.0.0.1:2 UDP 1 B; nobody is
                        |             |             |    there - tx-no-carrier
@@ -178,3 +179,44 @@ def test_more_nodes_than_columns_are_named_in_each_row() -> None:
 def test_nothing_is_a_picture_too() -> None:
     assert drawn(Timeline([], []), "a", "b") == "         a             b\n"
     assert drawn(Timeline([], [])) == ""
+
+
+CHANGES = """\
+         a             b
+0.000 s  L             L  (c1: down)
+         o             |  a: (restart)
+1.000 s  i             |  a: note - neigh-evicted: the cache is full
+         |             E  b: received no datagram
+
+o a step of the lab   i noted   L a link changes   E an expectation
+"""
+
+
+def test_marks_that_are_about_no_packet() -> None:
+    marks = [
+        Mark(0, "a", "link", "(c1: down)"),
+        Mark(0, "b", "link", "(c1: down)"),
+        Mark(0, "a", "step", "(restart)"),
+        Mark(S, "a", "note", "the cache is full", "neigh-evicted"),
+        Mark(S, "b", "expect", "received no datagram"),
+    ]
+    picture = drawn(Timeline([], marks), "a", "b")
+    quiet = "         :             :  1.0 s: nothing happens\n"
+    assert quiet in picture
+    assert picture.replace(quiet, "") == CHANGES
+
+
+def test_the_more_there_is_the_more_is_folded() -> None:
+    kinds = [udp_frame(), reply(), request(), icmp_frame(8, 0)]
+    rows = {}
+    for times in (1, 3, 7, 100):
+        travels = [
+            travel(MS * (4 * number + at), "a", "b", kinds[at])
+            for number in range(times)
+            for at in range(4)
+        ]
+        rows[times] = len(lay_out(travels).rows)
+    assert rows[1] == 4
+    assert rows[3] == 12  # each kind is seen three times: all is drawn
+    assert rows[7] == 28
+    assert rows[100] == 9  # once, a fold, and once more
