@@ -7,7 +7,7 @@ their grammar, and their lines are kept for it.
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import chain
 
 from smolctl.lab.expectation import (
@@ -33,6 +33,7 @@ AFTERWARDS_NS = 10 * NS_PER_S
 """Time that a run goes on behind the last time of a file that does not say until when."""
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _TWICE = re.compile(r"cannot declare \((.*)\) twice")
+_LONG_NUMBER = re.compile(r"[0-9_]{4000,}")
 _BOM = "\ufeff"
 _QUOTES = 'end it with another quote; a text of several lines has """ around it'
 
@@ -93,12 +94,37 @@ def _document(source: str | bytes, file: str) -> Value:
         text = source
     text = text.removeprefix(_BOM)
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-        return Value(document, file, TomlLines(text))
+        document = tomllib.loads(text, parse_float=_float)
+        top = Value(document, file, TomlLines(text))
+        _check_numbers(top)
+        return top
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(text, file, str(error)) from None
+    except ValueError:  # of int(), which takes no more digits
+        found = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found is not None else 1
+        raise ScenarioError(file, line, "", "a number has thousands of digits") from None
     except RecursionError:
         raise ScenarioError(file, 1, "", "tables or lists are too deep in one another") from None
+
+
+def _check_numbers(source: Value) -> None:
+    """Check that no whole number has more than the 64 bits of TOML's."""
+    keys = source.value if isinstance(source.value, dict) else range(len(source.value))
+    for inner in map(source.at, keys):
+        if isinstance(inner.value, dict | list):
+            _check_numbers(inner)
+        elif isinstance(inner.value, int) and not -(2**63) <= inner.value < 2**63:
+            raise inner.fault("the number has more than 64 bits", "write a smaller one")
+
+
+def _float(text: str) -> Decimal:
+    """Return a number exactly; one that no float could hold is as good as an infinite one."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return Decimal("inf")
+    return number if number.adjusted() < 400 else Decimal("inf")
 
 
 def _no_toml(text: str, file: str, message: str) -> ScenarioError:

@@ -99,11 +99,6 @@ class LinkSpec:
     vlans: tuple[tuple[End, int], ...] = ()
     line: int = line_field()
 
-    @property
-    def is_hub(self) -> bool:
-        """Whether a frame may have several receivers."""
-        return len(self.ends) > 2
-
 
 # --- steps ----------------------------------------------------------------------------------------
 
@@ -178,8 +173,6 @@ class NodeChange:
     node: str
     change: str
 
-
-NODE_CHANGES = ("stop", "start", "restart")
 
 Action = Run | LinkChange | SendFrame | Replay | NodeChange
 

@@ -68,7 +68,10 @@ commands = (
     .map(Command)
 )  # fmt: skip
 plain = st.recursive(
-    st.booleans() | st.integers() | texts | st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | texts
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=3,
 )

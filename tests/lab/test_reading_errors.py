@@ -80,6 +80,23 @@ def test_a_text_with_line_breaks_of_windows_is_read() -> None:
     assert (found.line, found.key) == (14, "steps.rn")
 
 
+@pytest.mark.parametrize(
+    ("value", "line", "what"),
+    [
+        ("9" * 5000, 13, "a number has thousands of digits"),
+        ("0x" + "f" * 5000, 13, "the number has more than 64 bits"),
+        ("1e999999999", 13, "Infinity is not a time"),
+        ("1e99999999999999999999", 13, "Infinity is not a time"),
+        ("-1e-999999", 13, "-1E-999999 is not a time from 0 to a year"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_monstrous_number_is_an_error(value: str, line: int, what: str) -> None:
+    found = error(f'{BASE}[[steps]]\nat = {value}\nstop = "a"')
+    assert found.line == line
+    assert what in shown(found)
+
+
 def test_tables_too_deep_in_one_another_are_an_error() -> None:
     assert "too deep" in error(f"a = {'[' * 100_000}").message
 

@@ -3,6 +3,7 @@
 from smolctl.lab.format import kind as kinds
 from smolctl.lab.format.keys_expect import EXPECT, PLOT, SERIES
 from smolctl.lab.format.section import Choice, Key, Section, needed
+from smolctl.lab.scenario import PROTOCOLS
 
 # --- the top --------------------------------------------------------------------------------------
 
@@ -257,7 +258,7 @@ PROGRAM = Section(
     "A program has a socket on a node. It listens, or it sends to somebody, or both.",
     (
         needed("node", kinds.NODE, "the node that it runs on", '"a"'),
-        needed("protocol", kinds.one_of("udp", "tcp"), "the protocol of its socket", '"udp"'),
+        needed("protocol", kinds.one_of(*PROTOCOLS), "the protocol of its socket", '"udp"'),
         Key(
             "listen",
             kinds.ENDPOINT,

@@ -1,5 +1,6 @@
 """Keys of the expectations and plots of a scenario file; see ``keys``."""
 
+from smolctl.lab.expectation import REACH_PROTOCOLS, RECEIVED_OF
 from smolctl.lab.format import kind as kinds
 from smolctl.lab.format.section import Choice, Key, Section, needed
 
@@ -24,14 +25,14 @@ _OF_PROGRAM = (
     ),
     Key(
         "of",
-        kinds.one_of("datagrams", "bytes"),
+        kinds.one_of(*RECEIVED_OF),
         "of a program: what is counted",
         '"bytes"',
         otherwise="`datagrams` of UDP, `bytes` of TCP",
     ),
 )
 _REACH = (
-    Key("protocol", kinds.one_of("icmp", "udp", "tcp"), "with what", '"udp"', '"icmp"'),
+    Key("protocol", kinds.one_of(*REACH_PROTOCOLS), "with what", '"udp"', '"icmp"'),
     Key("port", kinds.whole(1, 65535, "53"), "the port, with udp and tcp", "53", otherwise="none"),
     _AT,
 )

@@ -24,7 +24,7 @@ from smolctl.stack.interface import MTU_MAX
 from smolctl.stack.link.impairment import Netem
 from smolctl.stack.reason import REASONS
 from smolctl.stack.sysctl.profiles import PROFILES
-from smolctl.wire.address import format_mac, is_multicast, parse_address, parse_mac, split_zone
+from smolctl.wire.address import format_mac, parse_address, parse_mac, split_zone
 from smolctl.wire.ipv4 import MIN_MTU
 
 TIME_MAX_NS = 366 * 86_400 * 10**9
@@ -73,10 +73,11 @@ def _ns(value: Value, said: object) -> int:
         raise value.wrong("a time: a number and h, min, s, ms, us or ns", '"200ms"')
     if isinstance(number, Decimal) and not number.is_finite():
         raise value.wrong("a time", '"200ms"')
-    ns = int(number * _UNITS[unit])
+    ns = number * _UNITS[unit]
+    # Before int(), which would write 1e999999999 out.
     if not 0 <= ns <= TIME_MAX_NS:
         raise value.wrong("a time from 0 to a year", '"200ms"')
-    return ns
+    return int(ns)
 
 
 def _moment(value: Value) -> tuple[bool, int]:
@@ -395,11 +396,6 @@ def one_of(*words: str) -> Kind:
         return str(value.value)
 
     return Kind("word", " or ".join(f"`{word}`" for word in words), read)
-
-
-def is_group(text: str) -> bool:
-    """Tell whether the text of an address is that of a group."""
-    return is_multicast(parse_address(text))
 
 
 # --- the table ------------------------------------------------------------------------------------

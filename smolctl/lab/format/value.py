@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from smolctl.lab.format.toml_lines import Path, TomlLines
@@ -127,7 +128,7 @@ class Value:
             raise self.wrong("a whole number", example)
         if not low <= self.value <= high:
             raise self.fault(
-                f"{self.value} is not within {low} to {high}", f"write {self.key} = {example}"
+                f"{self.shown} is not within {low} to {high}", f"write {self.key} = {example}"
             )
         return self.value
 
@@ -142,9 +143,9 @@ class Value:
         if isinstance(self.value, list):
             return [item.plain() for item in self.items()]
         if isinstance(self.value, Decimal):
-            if not self.value.is_finite():
+            if not isfinite(number := float(self.value)):
                 raise self.wrong("a number", "0.5")
-            return float(self.value)
+            return number
         if not isinstance(self.value, str | int):
             raise self.fault(f"{self.value} is a date", "write a text or a number")
         return self.value
