@@ -77,7 +77,7 @@ def test_a_text_with_a_byte_order_mark_is_read() -> None:
 
 def test_a_text_with_line_breaks_of_windows_is_read() -> None:
     found = error(BASE.replace("\n", "\r\n") + "[[steps]]\r\nat = 1\r\nrn = 1")
-    assert (found.line, found.key) == (14, "steps.rn")
+    assert (found.line, found.key) == (14, "steps.1.rn")
 
 
 @pytest.mark.parametrize(

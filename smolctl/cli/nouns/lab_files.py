@@ -124,7 +124,7 @@ def replays(scenario: Scenario, folder: str) -> dict[str, Frames]:
                 found[action.path] = _frames(os.path.join(folder, action.path))
             except (OSError, SmolctlError) as error:
                 why = getattr(error, "strerror", None) or str(error)
-                key = f"steps.{number}.file"
+                key = f"steps.{number}.replay"
                 raise ScenarioError(
                     scenario.file, step.line, key, f"cannot read {action.path}: {why}"
                 ) from None

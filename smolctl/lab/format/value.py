@@ -19,6 +19,19 @@ def quoted(text: str) -> str:
     return json.dumps(cut, ensure_ascii=not cut.isprintable())
 
 
+def _words(path: Path, value: Any) -> str:
+    """Return a path as people read it: ``steps.2.at``.
+
+    Of a list of plain values the line tells which one is meant.
+    """
+    last = len(path) - 1
+    return ".".join(
+        str(part + 1) if isinstance(part, int) else part if part.isprintable() else quoted(part)
+        for at, part in enumerate(path)
+        if isinstance(part, str) or at < last or isinstance(value, dict)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value as ``tomllib`` has it, floats as ``Decimal``.
@@ -52,9 +65,9 @@ class Value:
             hint: what to write instead.
             line: that of a line within it; None for its own.
         """
-        keys = (part for part in self.path if isinstance(part, str))
-        key = ".".join(part if part.isprintable() else quoted(part) for part in keys)
-        return ScenarioError(self.file, line or self.line, key, what, hint=hint)
+        return ScenarioError(
+            self.file, line or self.line, _words(self.path, self.value), what, hint=hint
+        )
 
     def wrong(self, what: str, example: str) -> ScenarioError:
         """Return the error that it is not what is needed.
