@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import chain
+from typing import NamedTuple
 
 from smolctl.lab.expectation import (
     ExpectSpec,
@@ -301,45 +302,59 @@ _DATAGRAM_MAX = 65_507
 
 # --- times ----------------------------------------------------------------------------------------
 
-Moment = tuple[Value, int]
-"""A time of a file, and where it stands."""
+
+class Moment(NamedTuple):
+    """A time of a file.
+
+    Attributes:
+        source: where it stands.
+        at_ns: when it is.
+        begins: whether something begins then, for which there has to be time.
+    """
+
+    source: Value
+    at_ns: int
+    begins: bool = False
 
 
 def _until(fields: Fields, moments: list[Moment]) -> int:
     """Return the end of a run, which none of its times may be behind."""
-    last_ns = max((at_ns for _, at_ns in moments), default=0)
+    last_ns = max((moment.at_ns for moment in moments), default=0)
     until_ns: int | None = fields["until"]
     if until_ns is None:
         return last_ns + AFTERWARDS_NS
     if until_ns == 0:
         raise fields.at("until").wrong("a time above 0", '"10s"')
-    for source, at_ns in moments:
-        if at_ns > until_ns:
+    end, more = time_text(until_ns), time_text(last_ns + NS_PER_S)
+    for source, at_ns, begins in moments:
+        if at_ns > until_ns or (begins and at_ns == until_ns):
+            where = "not before" if begins else "behind"
             raise source.fault(
-                f"{time_text(at_ns)} is behind the end of the run (until = {time_text(until_ns)})",
-                f'write until = "{time_text(last_ns)}" or more',
+                f"{time_text(at_ns)} is {where} the end of the run (until = {end})",
+                f'write until = "{more}", or an earlier time',
             )
     return until_ns
 
 
 def _of_steps(top: Value, steps: Iterable[StepSpec]) -> Iterator[Moment]:
     for source, step in zip(_items(top, "steps"), steps, strict=True):
-        yield source.at("at"), step.at_ns
-        yield source.at("every"), step.at_ns + (step.times - 1) * step.every_ns
+        yield Moment(source.at("at"), step.at_ns, begins=True)
+        last_ns = step.at_ns + (step.times - 1) * step.every_ns
+        yield Moment(source.at("every"), last_ns, begins=True)
 
 
 def _of_programs(top: Value, programs: Iterable[ProgramSpec]) -> Iterator[Moment]:
     for source, program in zip(_tables(top, "programs"), programs, strict=True):
-        yield source.at("at"), program.at_ns
-        yield source.at("until"), program.until_ns or 0
-        yield source.at("reads"), program.reads_ns or 0
+        yield Moment(source.at("at"), program.at_ns, begins=True)
+        yield Moment(source.at("until"), program.until_ns or 0)
+        yield Moment(source.at("reads"), program.reads_ns or 0)
 
 
 def _of_expects(top: Value, expects: Iterable[ExpectSpec]) -> Iterator[Moment]:
     for source, expect in zip(_items(top, "expect"), expects, strict=True):
         expected = expect.expected
         if isinstance(expected, Received | ProgramReceived | ReasonStruck):
-            yield source.at("after"), expected.window.after_ns
-            yield source.at("by"), expected.window.by_ns or 0
+            yield Moment(source.at("after"), expected.window.after_ns)
+            yield Moment(source.at("by"), expected.window.by_ns or 0)
         elif not isinstance(expected, StepEnds):
-            yield source.at("at"), expected.at_ns or 0
+            yield Moment(source.at("at"), expected.at_ns or 0)

@@ -36,7 +36,9 @@ Some rules that no single key shows:
   it runs in the background.
 - A frame that is put on a link arrives at all ends; with an end, `on = "a:eth0"`, at all others.
 - Nodes and programs have different names, so that `received = "NAME"` means one of them.
-- Nothing in a file may be later than `until`.
+- A row of a table fits when it has all keys with their values; it may have more. Of a list in it,
+  the items that are written have to be there, in any order, and there may be more.
+- Nothing in a file may be later than `until`, and what begins has to be before it.
 - `lab compare` runs one file under several profiles; a node with a `profile` of its own keeps it.
 
 """

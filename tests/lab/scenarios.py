@@ -296,7 +296,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
     return Scenario(
         title=draw(lines),
-        until_ns=_UNTIL + draw(times),
+        until_ns=_UNTIL + 1 + draw(times),
         about=draw(texts),
         seed=draw(st.integers(0, 2**63 - 1)),
         profile=draw(profiles),
