@@ -130,7 +130,7 @@ NEIGH_NOT_QUEUED = Reason(
     same, so there the first ping from an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that
     at least the latest packet be saved, and Linux saves an answer like any other packet.""",
     why_template=(
-        "the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
+        "the MAC of {next_hop} on {dev} is not known, and with {knob}=0 nothing is kept for it",
     ),
     fix_templates=("smolctl sysctl {knob}={value}",),
 )  # fmt: skip
