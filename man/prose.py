@@ -66,6 +66,7 @@ LAYERS = {
 SEE_ALSO = {
     "smolctl": [("smolctl-tutorial", "7"), ("smolctl-reasons", "7"), ("ip", "8")],
     "stack": [("smolctl-sysctl", "8"), ("smolctl-doctor", "8")],
+    "map": [("smolctl-link", "8"), ("smolctl-stack", "8"), ("dot", "1")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
@@ -409,6 +410,20 @@ A connection that fails is told with the reason: refused, reset, or no answer. W
 that does not answer is given up by TCP itself: after tcp.syn_retries SYNs, which takes about two
 minutes. -w of tcp connect counts while nothing happens, as that of nc; -w of tcp send is for all of
 it.
+""",
+    "map": """
+map shows which stacks there are, which links they have, and what each link is plugged into. Stacks
+stand side by side. Below them is a line for each wire, and each link has a line of its own down to
+its wire: a full circle is where it ends, and where it only passes a wire there is none. An empty
+circle, on a broken line, is a link that is down or at whose other end nobody is.
+
+Links are on one wire when both say so: ends of a cable, both sides of a stream or of a pair of
+datagram sockets, and the same VLAN of these. At the other end of a TAP is the kernel, and of others
+a program or a file. A wire whose line ends in an arrow has more ends than are drawn there; the
+table below names those that are no stacks.
+
+What does not fit side by side is drawn below, and a wire that leads there appears again. Addresses
+of the link itself (fe80::/10) are shown where there are no others; -j has all of them.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from smolctl.client import Client
 
 Row = dict[str, Any]
-STATUS_PATIENCE_S = 1.0
-"""Time that one daemon has to tell its status, seconds: one that hangs must not hide the rest."""
+LOOK_PATIENCE_S = 1.0
+"""Time that one of several daemons has to answer, seconds: one that hangs hides nobody."""
 
 
 class Answers(Protocol):
@@ -101,8 +101,8 @@ class Around(Protocol):
     def stacks(self) -> list[str]:
         """Return the names of all stacks there are, some of which may not answer."""
 
-    def status(self, stack: str) -> Row:
-        """Return the row of ``stack status``, and do not wait for long.
+    def look(self, stack: str, op: str, **args: Any) -> list[Row]:
+        """Return the answer of a stack to a question, and do not wait for long.
 
         Raises:
             SmolctlError: the stack does not run, or does not answer.
@@ -189,12 +189,12 @@ class Daemons:
 
         return paths.stacks()
 
-    def status(self, stack: str) -> Row:
-        """Return the status of a daemon."""
+    def look(self, stack: str, op: str, **args: Any) -> list[Row]:
+        """Return the answer of a daemon."""
         from smolctl.client import Client
 
-        with Client.connect(stack, start=False, timeout=STATUS_PATIENCE_S) as client:
-            return client.call("stack.status")[0]
+        with Client.connect(stack, start=False, timeout=LOOK_PATIENCE_S) as client:
+            return client.call(op, **args)
 
     def stop(self, stack: str) -> None:
         """Stop a daemon, of whatever version; return when its name is free again."""

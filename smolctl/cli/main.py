@@ -37,6 +37,7 @@ from smolctl.near import near
 
 NOUNS = {
     "stack": "start, stop and inspect stacks",
+    "map": "draw the stacks, and the cables and other wires between them",
     "link": "show, add, change and delete interfaces",
     "addr": "show, add, change and delete addresses",
     "route": "show, add, change, delete and look up routes",

@@ -368,6 +368,17 @@ def test_the_stacks_are_the_nodes(net: Net) -> None:
     assert lost.err == 'smolctl: there is no node "bb" in this lab; did you mean "b"?\n'
 
 
+def test_a_lab_is_mapped_by_its_nodes(net: Net) -> None:
+    drawn = net.run("a", "map")
+    assert drawn.status == 0
+    assert [line.count("●") for line in drawn.out.splitlines() if line.startswith("c1 ")] == [2]
+    net.run("b", "stack stop")
+    mapped = json.loads(net.run("a", "map", json=True).out)
+    assert [(each["name"], each.get("silent")) for each in mapped["stacks"]] == [
+        ("a", None), ("b", "dead"),
+    ]  # fmt: skip
+
+
 def test_hints_name_the_node(net: Net) -> None:
     assert "try: smolctl -n a route add default via 10.0.0.2" in (
         net.run("a", "ping -c 1 10.0.0.2") and net.run("a", "udp send 8.8.8.8:53 x")

@@ -62,6 +62,7 @@ UNPRINTED = {
 ALONE = {
     "why-path",
     "stack-log",
+    "map",
     "explain",
     "doctor",
     "error",
@@ -117,6 +118,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("stack", "-n third stack stop"),
     ("stack-log", "stack log"),
     ("snapshot", "stack snapshot"),
+    ("map", "map"),
     ("addr", "addr add 10.9.0.1/24 dev eth0 label eth0:x broadcast 10.9.0.255"),
     ("addr", "addr add 10.9.0.2/24 dev eth0"),
     ("addr", "addr change 10.9.0.2/24 dev eth0"),

@@ -99,9 +99,9 @@ class Inside:
         """Return the names of the nodes."""
         return list(self._node.nodes)
 
-    def status(self, stack: str) -> Row:
-        """Return the status of a node."""
-        return _Asker(self, self._named(stack)).call("stack.status")[0]
+    def look(self, stack: str, op: str, **args: Any) -> list[Row]:
+        """Return the answer of a node."""
+        return _Asker(self, self._named(stack)).call(op, **args)
 
     def stop(self, stack: str) -> None:
         """Stop a node."""
@@ -260,7 +260,7 @@ class Nowhere:
         """Return that there are none."""
         return []
 
-    def status(self, stack: str) -> Row:
+    def look(self, stack: str, op: str, **args: Any) -> list[Row]:
         """Leave the command.
 
         Raises:

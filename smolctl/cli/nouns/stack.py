@@ -149,7 +149,8 @@ def _list(session: Session, args: Args) -> None:
     rows: Rows = []
     for name in session.around.stacks():
         try:
-            rows.append({**session.around.status(name), "state": "running"})
+            (row,) = session.around.look(name, "stack.status")
+            rows.append({**row, "state": "running"})
         except SmolctlError as error:
             # A daemon that was killed leaves its socket behind; the next start takes it over.
             state = "dead" if error.code == "not-running" else error.code

@@ -33,7 +33,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
+        (("",), ["stack", "map", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
                  "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp", "tcp",
                  "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab", "batch",
                  "config", "doctor", "help"]),
