@@ -38,6 +38,7 @@ from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.packet import Packet
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.precedence import Assignment, Level
 from smolctl.stack.sysctl.settings import Assigned, Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ipv4, ipv6
@@ -105,8 +106,12 @@ class _Restorer:
     def __init__(self, head: Mapping[str, Any], now: int, random: Callable[[], float]) -> None:
         settings = Settings()
         settings.profile = head["profile"]
+        places = {
+            key: Assignment(Level.of(level), key, text, place)
+            for key, (level, text, place) in head["set_by"].items()
+        }
         settings.assign(
-            Assigned(head["sysctls"], head["all"], head["default"], head["default_fixed"])
+            Assigned(head["sysctls"], head["all"], head["default"], head["default_fixed"], places)
         )
         self._now, self._random = now, random
         self._stack = Stack(random, settings)

@@ -116,6 +116,9 @@ def _head(ctx: Context) -> Row:
         "all": told.alls,
         "default": told.defaults,
         "default_fixed": told.fixed,
+        "set_by": {
+            key: [item.level.label, item.text, item.place] for key, item in told.places.items()
+        },
         "not_looked_at": list(NOT_LOOKED_AT),
     }
     return {key: value for key, value in head.items() if value is not None}

@@ -8,7 +8,11 @@ import pytest
 
 from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.ops import snapshot_shapes as shapes
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context
+from smolctl.ops.operations import OPS
 from smolctl.ops.restore import configured, restore
+from smolctl.ops.scratch import NoDevices
 from smolctl.ops.shapes import Shape
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.connection import tell_connection
@@ -33,7 +37,9 @@ from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import ipv4, tcp
+from tests.kit.amount import amount
 from tests.kit.host import OURS, PEER, frame_of, ip, packet_of
+from tests.ops.configurations import Changes
 from tests.ops.kit import Api
 
 WAITER = "ready_queue handler ready "
@@ -217,3 +223,48 @@ def test_a_row_that_is_none_is_named(row: Any) -> None:
     rows = snapshot_of(Api())
     with pytest.raises(InvalidArgument, match=f"row {len(rows) + 1}"):
         restore([*rows, row], 0)
+
+
+# --- what every noun shows ------------------------------------------------------------------------
+
+SHOWS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("link.show", {}),
+    ("addr.show", {"stats": True}),
+    ("route.show", {"table": "all"}),
+    ("route.show", {"table": "all", "family": "inet6"}),
+    ("route.show", {"cache": True}),
+    ("rule.show", {}),
+    ("rule.show", {"family": "inet6"}),
+    ("neigh.show", {"stats": True}),
+    ("neigh.show", {"proxy": True}),
+    ("maddr.show", {"stats": True}),
+    ("addrlabel.show", {}),
+    ("sysctl.show", {}),
+    ("socket.show", {}),
+    ("config.save", {}),
+    *(("sysctl.show", {"key": scope}) for scope in ("all", "default", "t1", "lo")),
+)
+UNKNOWN = {"linkinfo", "stats64", "operstate"}
+"""Keys that only the process and its devices know, and counters."""
+
+
+def shown(stack: Stack, links: Any, api: Api, op: str, args: dict[str, Any]) -> Any:
+    context = Context(stack, links, api, api.clock.now)
+    operation = OPS[op]
+    try:
+        rows = list(operation.handler(context, Args(op, args, operation.names)))  # type: ignore[arg-type]
+    except SmolctlError as error:
+        return error.message
+    return [{key: value for key, value in row.items() if key not in UNKNOWN} for row in rows]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(300, 12)))
+def test_every_noun_shows_the_same_of_a_restored_stack(seed: int) -> None:
+    api = Api()
+    Changes(seed, ipv6=seed % 2 > 0).some(api, 40)
+    kinds = [link.kind for link in api.stack.interfaces.values()]
+    copy = restore(snapshot_of(api), api.clock.now)
+    for op, args in SHOWS:
+        wanted = shown(api.stack, api.cables, api, op, args)
+        assert shown(copy, NoDevices(kinds), api, op, args) == wanted, op

@@ -67,12 +67,14 @@ class Assigned(NamedTuple):
     Attributes:
         values: of the whole stack. alls: for all links. defaults: for new links.
         fixed: keys that were set for new links.
+        places: who has set what, by key.
     """
 
     values: dict[str, int]
     alls: dict[str, int]
     defaults: dict[str, int]
     fixed: list[str]
+    places: dict[str, Assignment]
 
 
 class Settings:
@@ -161,6 +163,7 @@ class Settings:
             _differing(self._alls, usual._alls),
             _differing(self._defaults, usual._defaults),
             sorted(self._default_fixed),
+            dict(self._places),
         )
 
     def assign(self, told: Assigned) -> None:
@@ -169,6 +172,7 @@ class Settings:
         self._alls.update(told.alls)
         self._defaults.update(told.defaults)
         self._default_fixed.update(told.fixed)
+        self._places.update(told.places)
         self.version += 1
         self._of_new_link = {}
 
