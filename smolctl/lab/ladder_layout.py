@@ -52,6 +52,7 @@ _FOR_ANOTHER = {
 }
 """Reasons of drops that are no trouble where several nodes see a frame."""
 _HOUSEKEEPING = ("listener report", "router solicitation", "IGMP", "ND probe")
+_ANSWER = "the answer "
 _PACKET_KINDS = {"drop", "reject", "wait", "note"}
 
 
@@ -299,7 +300,7 @@ class _Builder:
             what = ""
             if packet not in self._told:
                 label = self._headline(first.trace)
-                self._labels.add((packet, label))
+                self._labels.add((packet, label.removeprefix(_ANSWER)))
                 what = f" {label}" if label else ""
             why = f" - {first.reason}" if first.reason else ""
             text = f"{names}: {first.kind}{what}{why}" + (f": {text}" if text else "")
@@ -314,8 +315,13 @@ class _Builder:
         if trace is None:
             return ""
         if trace.frame:
-            return self._namer.words(trace.frame, None, trace.linked).label
-        return headline(trace)
+            words = self._namer.words(trace.frame, None, trace.linked)
+            label, asks = words.label, words.asks
+        else:
+            label = headline(trace)
+            asks = trace.flow is not None and trace.flow.proto in ("arp", "nd")
+        answers = trace.cause is not None and trace.direction is Direction.OUT and not asks
+        return f"{_ANSWER}{label}" if answers else label
 
     def _arrow(self, event: Leave | Arrive, part: Part, packet: int | None) -> Row:
         sending = event.sending
