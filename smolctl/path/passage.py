@@ -156,9 +156,11 @@ class Passage(World):
         node = self.nodes.get(name)
         if node is None:
             clone = clone_for_changes(self.net.stacks[name])
-            clone.ledger.prove = None
+            for network in clone.networks.values():
+                for cache in network.neighbors.values():
+                    cache.run_timers()
             node = self.add_stack(name, clone)
-            clone.ledger.prove = None
+            clone.ledger.prove = None  # what helps is for the whole path to say
             for dev, interface in clone.interfaces.items():
                 interface.headroom = 0
                 if interface.medium is Medium.ETHERNET and interface.vlan is None:

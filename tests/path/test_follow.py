@@ -10,6 +10,7 @@ from smolctl.lab.world import World
 from smolctl.path.follow import follow
 from smolctl.path.net import Net, net_of_world
 from smolctl.path.story import Leg, Outcome, PathQuestion, Story
+from smolctl.path.tell import tell
 from smolctl.stack.explain.predict import Question
 from smolctl.wire.address import parse_address
 
@@ -121,3 +122,23 @@ def test_a_fault_breaks_it_where_it_is(
     assert story.at is not None
     assert story.reason is not None
     assert (story.at.node, story.reason.name, story.leg) == (node, why, leg)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 2, 4])
+def test_what_was_asked_for_before_goes_on(net: Three, seconds: int) -> None:
+    """A neighbor that is being asked for is given up in the clone, too."""
+    net.a.start("ping.run", {"dst": "10.0.1.9", "count": "1", "timeout": "1"})
+    net.world.run(net.world.now + seconds * S)
+    story = net.asked("icmp", "10.0.1.9")
+    assert story.outcome is Outcome.BREAKS
+    assert story.reason is not None
+    assert (story.reason.name, story.errno) == ("neigh-failed", "EHOSTUNREACH")
+
+
+def test_who_hears_a_question_that_is_not_for_him_is_named(net: Three) -> None:
+    plugged(net.world, "c", eth0=("c1", "10.0.1.3/24"))
+    told = tell(net.asked("icmp", "10.0.1.9"))
+    assert told["why"] == (
+        "3 ARP requests for 10.0.1.9 on eth0, and nothing came back; heard by c, r,"
+        " without the address"
+    )

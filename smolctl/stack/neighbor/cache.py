@@ -36,6 +36,7 @@ from smolctl.stack.neighbor.eviction import (
 from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
 from smolctl.stack.neighbor.memory import CacheMemory
 from smolctl.stack.neighbor.states import (
+    ASKING,
     RENEWING,
     SENDABLE,
     TRANSITIONS,
@@ -113,6 +114,13 @@ class NeighborCache:
             self._in_order().place(entry)
             due_ns, entry.timer_ns = entry.timer_ns, None
             if due_ns is not None:
+                self._timers.arm(entry, due_ns)
+
+    def run_timers(self) -> None:
+        """Let time pass in a copy: what was asked for when it was made goes on."""
+        for entry in self.entries.values():
+            if entry.state in ASKING and entry.timer_ns is not None:
+                due_ns, entry.timer_ns = entry.timer_ns, None
                 self._timers.arm(entry, due_ns)
 
     def __iter__(self) -> Iterator[Neighbor]:
