@@ -49,10 +49,11 @@ class Seen:
         outside: whom it left for, beyond all that is looked at; "" for nobody.
         nobody: it left by a line on which nobody was.
         bystanders: nodes that heard it, and to which it meant nothing.
+        loss: how likely the link by which it left is to lose a frame; it was lucky.
     """
 
     __slots__ = (
-        "bystanders", "carried", "line", "nobody", "node", "outside", "parent", "trace"
+        "bystanders", "carried", "line", "loss", "nobody", "node", "outside", "parent", "trace"
     )  # fmt: skip
 
     def __init__(self, node: str, trace: Trace, parent: "Seen | None", carried: bool) -> None:
@@ -60,6 +61,7 @@ class Seen:
         self.line = self.outside = ""
         self.nobody = False
         self.bystanders: list[str] = []
+        self.loss = 0.0
 
 
 class Passage(World):
@@ -247,6 +249,8 @@ class Passage(World):
             for frame in frames_of(item):
                 takers = _takers(self.net, line, here, frame)
                 if sent is not None:
+                    bad = port.interface.impairment
+                    sent.loss = 0.0 if bad is None else bad.netem.loss
                     sent.outside = line.outside
                     sent.nobody = not takers and not line.outside
                 for end in takers:

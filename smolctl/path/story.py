@@ -273,6 +273,7 @@ def _broken(hops: list[Hop], leg: Leg) -> Hop | None:
         and hop.failed
         and not (hop.trace.reason in _UNCONCERNED and hop.seen.parent and hop.seen.parent.outside)
     ]
+    failed.sort(key=_is_own_copy)  # of a broadcast: others are meant first
     meant = [hop for hop in failed if hop.trace.reason not in _UNCONCERNED] or failed
     if not meant:
         return None
@@ -284,6 +285,11 @@ def _broken(hops: list[Hop], leg: Leg) -> Hop | None:
             if mine and hop.failed and hop.trace.reason not in _UNCONCERNED:
                 return hop
     return broken
+
+
+def _is_own_copy(hop: Hop) -> bool:
+    """Tell whether it is the copy of a broadcast that its sender hears."""
+    return hop.trace.direction is Direction.LOCAL and hop.seen.parent is not None
 
 
 def _left_asking(hops: list[Hop], broken: Hop) -> Hop | None:

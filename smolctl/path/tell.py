@@ -11,6 +11,7 @@ from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.steps import steps_rows
 from smolctl.stack.explain.verdict import headline, verdict
 from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.link.impairment import percent
 from smolctl.stack.reason import ARP_TARGET_NOT_OURS, ND_TARGET_NOT_OURS, NEIGH_FAILED, Reason
 from smolctl.stack.trace.facts import Cut, Joined
 from smolctl.stack.trace.trace import Direction, Fate, Trace
@@ -107,7 +108,18 @@ def _why(story: Story) -> str:
         return story.reason.why(story.detail) + _circle(story) + _strangers(story) + _told(story)
     if story.outcome is Outcome.BREAKS:
         return "nothing came of it, and no reason was recorded" + _told(story)
-    return "nothing was in its way"
+    return _lucky(story) or "nothing was in its way"
+
+
+def _lucky(story: Story) -> str:
+    """Return which links lose frames on purpose, though not this one."""
+    bad = {
+        f"{hop.trace.dev} of {hop.node} loses {percent(hop.seen.loss)} of its frames": None
+        for hop in story.hops
+        if hop.seen.loss and hop.leg is not Leg.ASIDE
+    }
+    links = " and ".join(bad)
+    return f"it was lucky: {links}" if bad else ""
 
 
 def _circle(story: Story) -> str:

@@ -142,3 +142,50 @@ def test_who_hears_a_question_that_is_not_for_him_is_named(net: Three) -> None:
         "3 ARP requests for 10.0.1.9 on eth0, and nothing came back; heard by c, r,"
         " without the address"
     )
+
+
+def test_a_link_that_loses_frames_is_named_though_this_one_passed(net: Three) -> None:
+    net.r.call("link.set", dev="eth1", loss="30%")
+    told = tell(net.asked("icmp", "10.0.2.1"))
+    assert told["why"] == "it was lucky: eth1 of r loses 30% of its frames"
+
+
+def broadcast(net: Three, port: int) -> Story:
+    packet = Question("udp", None, parse_address("10.0.1.255"), dport=port, broadcast=True)
+    return follow(net.net, PathQuestion("a", packet))
+
+
+def test_a_broadcast_has_several_receivers_and_answers(net: Three) -> None:
+    plugged(net.world, "c", eth0=("c1", "10.0.1.3/24")).start("udp.recv", {"port": "9"})
+    net.r.start("udp.recv", {"port": "9"})
+    story = broadcast(net, 9)
+    assert story.outcome is Outcome.WORKS
+    assert sorted(story.reached(Leg.PACKET)) == ["a", "c", "r"]
+    assert sorted(story.reached(Leg.ANSWER)) == ["a", "c", "r"]
+
+
+def test_a_broadcast_that_nobody_wants_breaks_at_others(net: Three) -> None:
+    story = broadcast(net, 9)
+    assert (story.at and story.at.node) == "r"
+    assert (story.reason and story.reason.name) == "udp-no-listener"
+
+
+@pytest.mark.parametrize("group", ["239.1.1.1", "ff05::1:3"])
+def test_a_group_is_answered_by_its_members(net: Three, group: str) -> None:
+    plugged(net.world, "c", eth0=("c1", "10.0.1.3/24", "fd01::3/64"))
+    net.r.start("udp.recv", {"port": "9", "group": group, "dev": "eth0"})
+    packet = Question("udp", None, parse_address(group), dport=9, dev="eth0")
+    story = follow(net.net, PathQuestion("a", packet))
+    assert story.outcome is Outcome.WORKS
+    assert story.reached(Leg.ANSWER) == ["r", "a"]
+
+
+def test_a_vlan_that_is_missing_is_where_it_breaks(net: Three) -> None:
+    for node, host in ((net.a, 1), (net.r, 2)):
+        node.call("link.add", name="v5", type="vlan", link="eth0", id="5")
+        node.call("addr.add", local=f"10.5.0.{host}/24", dev="v5")
+    assert net.asked("icmp", "10.5.0.2").outcome is Outcome.WORKS
+    net.r.call("link.del", dev="v5")
+    story = net.asked("icmp", "10.5.0.2")
+    assert (story.at and story.at.node) == "r"
+    assert (story.reason and story.reason.name) == "rx-vlan-unknown"
