@@ -568,6 +568,10 @@ With several files, each is run in a process of its own, and only what failed is
 all expectations are met, 1 if one is not, and 2 if a file, or the command, is wrong; the error says
 FILE:LINE and the key.
 
+smolctl lab up starts each node as a stack of its name, a daemon as any other, and its links as
+cables; smolctl lab down stops them. There, real time passes and chance is chance: what a scenario
+shows can be looked at with ping, why and monitor, from several terminals.
+
 In the capture file that --pcap writes, each interface is called NODE:INTERFACE, and comments say
 why a packet was dropped; smolctl capture --read shows it.
 

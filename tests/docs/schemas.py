@@ -74,6 +74,7 @@ ALONE = {
     "lab-list",
     "lab-file",
     "lab-compare",
+    "lab-down",
 }
 """Schemas of what the command line prints by itself."""
 
@@ -95,6 +96,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("lab-file", "lab new DIR/new"),
     ("lab-compare", "lab compare arp-first-datagram"),
     ("error", "lab run nope"),
+    ("stack", "lab up DIR/mine.toml"),
+    ("lab-down", "lab down DIR/mine.toml"),
     ("link", "link add eth0 type cable name c1 address 02:00:00:00:00:01"),
     ("addr", "addr add 10.0.0.1/24 dev eth0"),
     ("link", "-n peer link add eth0 type cable name c1 address 02:00:00:00:00:02"),

@@ -22,6 +22,18 @@ def _compare(session: Session, args: Args) -> int:
     return command(session, args)
 
 
+def _up(session: Session, args: Args) -> int:
+    from smolctl.cli.nouns.lab_up import up
+
+    return up(session, args)
+
+
+def _down(session: Session, args: Args) -> int:
+    from smolctl.cli.nouns.lab_up import down
+
+    return down(session, args)
+
+
 def _list(session: Session, args: Args) -> int:
     from smolctl.cli.nouns.lab_names import SUFFIX, names, text_of
     from smolctl.lab.reading import read
@@ -168,6 +180,25 @@ COMMAND = Noun(
             ),
             notes="Without --profile they are those that the file names, or linux and smoltcp-0.9."
             " The exit status is 0 if the expectations of each profile are met.",
+        ),
+        Verb(
+            "lab up",
+            "start the nodes of a scenario as stacks of your own, on real cables",
+            _up,
+            (_FILE, _PROFILE),
+            examples=("smolctl lab up no-route-back", "smolctl lab up mine.toml --profile rfc1122"),
+            notes="Each node becomes a stack of its name with the same configuration; all of them"
+            " are started, or none. Real time passes. Steps, programs and expectations are for lab"
+            " run; ask and change the stacks as any others. smolctl lab down stops them.",
+        ),
+        Verb(
+            "lab down",
+            "stop the stacks that lab up started",
+            _down,
+            (_FILE,),
+            examples=("smolctl lab down no-route-back",),
+            notes="It stops each stack that has the name of a node. The exit status is 3 if there"
+            " is none.",
         ),
     ),
     default="list",
