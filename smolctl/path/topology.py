@@ -243,7 +243,9 @@ def _tap(stack: str, link: Told) -> _Place:
 
 def _packet(stack: str, link: Told) -> _Place:
     name = str(link.where.get("link") or link.dev)
-    return _Place(("packet", name), name, lambda known: f"the network of the kernel's {name}")
+    text = f"the network of the kernel's {name}, but not the kernel"
+    # Nor do two stacks on it hear each other: a packet socket is not told what others send.
+    return _Place(("packet", stack, link.dev), name, lambda known: text)
 
 
 def _stream(stack: str, link: Told) -> _Place:
