@@ -16,7 +16,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, NamedTuple, NoReturn
 
 from smolctl.client import Client, patch
-from smolctl.control.paths import DEFAULT_STACK
+from smolctl.control.paths import DEFAULT_STACK, stack_paths
 from smolctl.errors import InvalidArgument, SmolctlError, advice
 
 EXIT_WRONG = 2
@@ -180,6 +180,17 @@ def _module(name: str) -> Program:
     return _of_spec(found, os.getcwd(), found.origin or name)
 
 
+def _check_module(name: str) -> None:
+    """See that a module may be there, without importing what it is in.
+
+    Raises:
+        Wrong: it is not.
+    """
+    top = name.partition(".")[0]
+    if not top or _spec(top) is None:
+        raise Wrong(f'there is no module "{name}"')
+
+
 def _spec(name: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(name)
@@ -214,20 +225,23 @@ def _compiled(source: str | bytes, name: str) -> CodeType:
 # --- its run --------------------------------------------------------------------------------------
 
 
-def run(words: Words) -> None:
-    """Run the program of a command line in this process.
-
-    Raises:
-        Wrong: there is no such program.
-        SystemExit: how it ended, unless it came to its end.
-    """
+def _found(words: Words) -> Program:
+    """Return the program of a command line; end as ``python`` does where it cannot be read."""
     try:
-        program = find(words.kind, words.program)
+        return find(words.kind, words.program)
     except (Wrong, SystemExit):
         raise
     except BaseException as error:  # of its text, or of a package that it is in
         _die(error)
-    sys.argv[:] = [program.name, *words.arguments]
+
+
+def run(program: Program, arguments: Sequence[str]) -> None:
+    """Run a program in this process.
+
+    Raises:
+        SystemExit: how it ended, unless it came to its end.
+    """
+    sys.argv[:] = [program.name, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = program.path0  # python -m has put its own there
     main = ModuleType("__main__")
@@ -271,9 +285,16 @@ def main(arguments: Sequence[str]) -> None:
     try:
         words = parse(arguments)
         stack = words.stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
+        stack_paths(stack)  # it is a name
+        program = None
+        if words.kind == "-m":
+            _check_module(words.program)
+        else:
+            program = _found(words)
         Client.connect(stack, start=words.start, notice=_say).close()
         patch(stack, start=False)
-        run(words)
+        # The packages that a module is in are imported to find it, and may open sockets.
+        run(program or _found(words), words.arguments)
     except Wrong as error:
         _say(str(error))
         raise SystemExit(EXIT_WRONG) from None

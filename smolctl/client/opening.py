@@ -32,11 +32,7 @@ def open_channel(client: Client, op: str, version: int, family: int = socket.AF_
     """
     receiver = _Receiver(client._socket)
     client._socket = receiver  # type: ignore[assignment]  # it has all that the client uses
-    path = sys.argv[0] if sys.argv else ""
-    # python -m NAME runs NAME/__main__.py.
-    name = os.path.basename(path.removesuffix("/__main__.py"))
-    owner = name if name not in ("", "-c", "-m") and name.isprintable() else "python"
-    args = {"channel": version, "owner": owner, "pid": os.getpid()}
+    args = {"channel": version, "owner": _program(), "pid": os.getpid()}
     if family == socket.AF_INET6:
         args["family"] = "inet6"
     request = client._request(op, args)
@@ -50,6 +46,15 @@ def open_channel(client: Client, op: str, version: int, family: int = socket.AF_
         raise OSError(errno.EMFILE, "this process has no descriptor left for the stack's socket")
     passed, receiver.passed = receiver.passed, None
     return Opened(request, passed, opened)
+
+
+def _program() -> str:
+    """Return the name of this program, as its caller may know it."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None:  # python -m NAME
+        return str(spec.name.removesuffix(".__main__"))
+    name = os.path.basename(sys.argv[0] if sys.argv else "")
+    return name if name not in ("", "-c", "-") and name.isprintable() else "python"
 
 
 class _Receiver:

@@ -162,6 +162,9 @@ def test_ctrl_c(running: Home) -> None:
         ),
         ("-n a/b -c pass", 2, '"a/b" is not a stack name'),
         ("-m", 2, "-m needs a value"),
+        # Nothing was started for what is not there.
+        ("-n asleep nosuch.py", 2, 'cannot read "nosuch.py": No such file or directory'),
+        ("-n asleep -m nosuch.there", 2, 'there is no module "nosuch.there"'),
         ("-c pass", 3, ""),
     ],
 )
@@ -182,3 +185,4 @@ def test_what_keeps_a_program_from_being_run_is_one_line(
     assert told.out == ""
     assert told.err.startswith(f"smolctl.run: {text}")
     assert told.err.count("\n") == 1
+    assert not home.env.pids()
