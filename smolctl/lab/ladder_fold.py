@@ -27,11 +27,13 @@ class Told(NamedTuple):
         same: equal for events that are counted together.
         text: what they are counted as: "a > b: ICMP echo request".
         idle: nobody cares for it: a few of these are folded, too.
+        step: it is a step of the lab, which few repetitions do not fold.
     """
 
     same: Hashable
     text: str
     idle: bool = False
+    step: bool = False
 
 
 class Folded(NamedTuple):
@@ -65,8 +67,13 @@ def folded(
     """
     told = [None if isinstance(event, Arrive) else tell(event) for event in events]
     often = Counter(each.same for each in told if each is not None)
+    steps = {each.same for each in told if each is not None and each.step}
     for least in REPEATED:
-        frequent = {same for same, number in often.items() if number >= least}
+        frequent = {
+            same
+            for same, number in often.items()
+            if number >= (REPEATED[0] if same in steps else least)
+        }
         result = _folded(events, told, frequent)
         if len(result) <= EVENTS_GOOD:
             break

@@ -30,6 +30,7 @@ from smolctl.lab.ladder_rows import (
     Point,
     Row,
     Tip,
+    nodes_text,
     way_text,
 )
 from smolctl.lab.ladder_words import Namer, Words, clean, hops, rounded
@@ -205,6 +206,7 @@ class _Builder:
         self._waits: dict[int, int] = {}
         self._told: set[int | None] = set()
         self._labels: set[tuple[int | None, str]] = set()
+        self._spent: dict[tuple[str, str], str] = {}
         self._explained: set[tuple[str, str | None]] = set()
 
     # --- what is counted --------------------------------------------------------------------------
@@ -213,6 +215,10 @@ class _Builder:
         """Return what an event is counted as; None for what is always drawn."""
         if isinstance(event, Noted):
             mark = event.mark
+            if mark.kind == "step":
+                return Told(
+                    (mark.node, mark.text), self._step_text(mark.node, mark.text), step=True
+                )
             if mark.kind not in _PACKET_KINDS:
                 return None
             what = mark.reason or mark.text
@@ -294,8 +300,8 @@ class _Builder:
             self._waits.setdefault(id(first.trace), first.at_ns)
         names = ", ".join(mark.node for mark in marks if mark.node)
         text = first.text if len({mark.text for mark in marks}) == 1 else ""
-        if first.kind == "step" and not text.startswith("("):  # in parentheses is no command
-            text = f"{names}$ {text}"
+        if first.kind == "step":
+            text = self._step_text(names, text)
         elif first.kind in _PACKET_KINDS:
             what = ""
             if packet not in self._told:
@@ -310,6 +316,10 @@ class _Builder:
         nodes = tuple(mark.node for mark in marks if mark.node in self._columns)
         items = tuple(marks)
         return Row(first.at_ns, first.at_ns, Point(nodes, first.kind), clean(text), None, items)
+
+    def _step_text(self, node: str, text: str) -> str:
+        """Return a step as a shell shows it; what is in parentheses is no command."""
+        return clean(f"{node}: {text}" if text.startswith("(") else f"{node}$ {text}")
 
     def _headline(self, trace: Trace | None) -> str:
         if trace is None:
@@ -340,15 +350,15 @@ class _Builder:
     def _arrow_text(self, sending: Sending, words: Words, part: Part, ends: Sequence[End]) -> str:
         spent = max(((end.at_ns or 0) - sending.at_ns for end in ends), default=0)
         if part is Part.ARRIVES:
-            nodes = ", ".join(end.node for end in ends)
-            text = f"{words.tag or words.label} arrives at {nodes} after {rounded(spent)}"
+            where = nodes_text([(end.node, self._tip(end)) for end in ends])
+            text = f"{words.tag or words.label} arrives at {where} after {rounded(spent)}"
         else:
             text = self._name(sending, words) + (", again" if words.again else "")
             began = self._waits.get(id(sending.trace))
             if began is not None:
                 text += f", after waiting {rounded(sending.at_ns - began)}"
-            if part is Part.WHOLE and spent >= _SHOWN_NS:
-                text += f", {rounded(spent)} on the wire"
+            if part is Part.WHOLE and spent > 0:
+                text += self._spent_text(sending, spent)
             text += _lost_text(sending)
         if part is Part.LEAVES:
             return text
@@ -356,6 +366,16 @@ class _Builder:
         if takers and all(end.trace and end.trace.fate is Fate.DELIVERED for end in takers):
             text += ", delivered"
         return text + self._ignored_text(ends)
+
+    def _spent_text(self, sending: Sending, spent: int) -> str:
+        """Return the time on the wire, where it is not the same as for the frame before."""
+        text = f", {rounded(spent)} on the wire" if spent >= _SHOWN_NS else ""
+        first = sending.items[0]
+        port = sending.src, first.wire if isinstance(first, Travel) else ""
+        if self._spent.get(port, "") == text:
+            return ""
+        self._spent[port] = text
+        return text or f", below {rounded(_SHOWN_NS)} on the wire"
 
     def _name(self, sending: Sending, words: Words) -> str:
         """Return what a frame is: in short where its packet was told before."""

@@ -121,12 +121,19 @@ def way_text(src: str, nodes: Sequence[str]) -> str:
 
 def arrow_way(arrow: Arrow) -> str:
     """Return whence and where an arrow goes, for a row without columns: "a > b and 9 others"."""
-    named = [head.node for head in arrow.heads if head.node and head.tip is not Tip.IGNORED]
-    others = [head.node for head in arrow.heads if head.tip is Tip.IGNORED]
-    if not named or len(named) + len(others) <= NAMED_MAX:
-        return way_text(arrow.src, [*named, *others])
+    return f"{arrow.src or 'outside'} > {nodes_text(arrow.heads) or 'nobody'}"
+
+
+def nodes_text(ends: Sequence[tuple[str, Tip]]) -> str:
+    """Return the nodes at some ends; of many, those for which a frame is not are counted."""
+    named = [node for node, tip in ends if node and tip is not Tip.IGNORED]
+    others = [node for node, tip in ends if tip is Tip.IGNORED]
+    if len(named) + len(others) <= NAMED_MAX:
+        return ", ".join([*named, *others])
+    if not named or len(named) > NAMED_MAX:
+        return f"{len(named) + len(others)} nodes"
     text = f" and {counted(len(others), 'other')}" if others else ""
-    return f"{way_text(arrow.src, named)}{text}"
+    return f"{', '.join(named)}{text}"
 
 
 def listed(row: Row) -> str:

@@ -50,10 +50,9 @@ Through a router
          |          |          |    on the wire
 0.080 s  |          |<..is-at..|  ARP 10.2.0.2 is at 02:00:00:00:03:01
          |          |--echo 1->|  #1 echo 1 is forwarded, ttl 63, after waiting
-         |          |          |    40 ms, 40 ms on the wire
+         |          |          |    40 ms
 0.120 s  |          |<-reply 1-|  #2 10.2.0.2 > 10.1.0.1 ICMP echo reply seq 1
-         |<-reply 1-|          |  #2 reply 1 is forwarded, ttl 63, 40 ms on the
-         |          |          |    wire, delivered
+         |<-reply 1-|          |  #2 reply 1 is forwarded, ttl 63, delivered
 
 o a step of the lab   W a packet waits   ... about addresses, not data
 """
