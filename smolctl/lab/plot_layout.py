@@ -88,9 +88,7 @@ def lay_out(series: Sequence[Series], title: str = "", until_ns: int | None = No
         values.setdefault(each.unit, []).extend(point[1] for point in points)
     axes = {unit: _axis(found) for unit, found in values.items()}
     panels = tuple(
-        Panel(
-            clean(f"{each.name}, {each.unit}" if each.unit else each.name), axes[each.unit], points
-        )
+        Panel(_panel_name(each), axes[each.unit], points)
         for each, points in zip(series, finite, strict=True)
     )
     return Plot(clean(title), time, panels)

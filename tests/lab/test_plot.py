@@ -53,7 +53,7 @@ a
  0.5 |
    0 +  no values
 
-b
+b, 1/s
    1 |
  0.5 |
    0 +---------------------------------
@@ -63,7 +63,7 @@ b
 
 
 def test_no_values_are_no_zeros() -> None:
-    layout = lay_out([Series("a", "", []), Series("b", "", [(0, 0.0)])], until_ns=S)
+    layout = lay_out([Series("a", "", []), Series("b", "/s", [(0, 0.0)])], until_ns=S)
     assert plot.draw(layout, 40, 2) == NOTHING
     assert plot.draw(lay_out([])) == ""
 
