@@ -20,7 +20,7 @@ from smolctl.stack.trace.trace import Fate, Struck, Trace
 
 _BAD = (Fate.DROPPED, Fate.REJECTED)
 _VERBS = {"drop": "was dropped", "reject": "was refused", "wait": "still waits"}
-_COMMAND = re.compile(r"\bsmolctl (?!-n )")
+_COMMAND = re.compile(r"\bsmolctl (?!-n |--stack )")
 BYSTANDERS = frozenset(reason.name for reason in (
     reasons.RX_NOT_OUR_MAC, reasons.ARP_TARGET_NOT_OURS, reasons.ND_TARGET_NOT_OURS,
     reasons.IP_MULTICAST_NOT_JOINED, reasons.IP6_MULTICAST_NOT_JOINED,
@@ -145,11 +145,9 @@ def strikes(timeline: Timeline) -> Iterator[Strike]:
 
 def instead(timeline: Timeline, node: str, wanted: PacketFilter, window: Window) -> Seen:
     """Return what became of the packets that a node should have taken."""
-    ends = list(endings(timeline, wanted, window))
-    aimed = [ending for ending in ends if not ending.aside] or ends
-    there = [ending for ending in aimed if ending.node == node] or aimed
-    if there:
-        return ended(there)
+    seen = trouble(timeline, node, wanted, window, aside=True)
+    if seen is not None:
+        return seen
     others = [
         travel
         for travel in timeline.travels
@@ -166,6 +164,20 @@ def instead(timeline: Timeline, node: str, wanted: PacketFilter, window: Window)
         text = summarize(last.frame, True)
         return Seen(f"{text} got to {last.dst}, and {node} is not on its way", last.dst)
     return _nothing(timeline, window)
+
+
+def trouble(
+    timeline: Timeline, node: str, wanted: PacketFilter, window: Window, *, aside: bool = False
+) -> Seen | None:
+    """Return the end of packets that were lost, at a node if some were lost there; None for none.
+
+    Args:
+        aside: if there is nothing else, that of packets which were not meant for who lost them.
+    """
+    ends = list(endings(timeline, wanted, window))
+    aimed = [ending for ending in ends if not ending.aside] or (ends if aside else [])
+    there = [ending for ending in aimed if ending.node == node] or aimed
+    return ended(there) if there else None
 
 
 def _nothing(timeline: Timeline, window: Window) -> Seen:
@@ -186,9 +198,13 @@ def ended(ends: Sequence[Ending]) -> Seen:
     text = f"{headline(last.trace)} {_VERBS[last.kind]} at {last.node}"
     if number > 1:
         text += f" (as {counted(number - 1, 'other')} before it)"
-    fixes = last.reason.fixes(last.trace.detail) if last.trace.reason is last.reason else []
-    named = tuple(at_node(fix, last.node) for fix in fixes)
-    return Seen(f"{text}: {last.reason.name} - {last.text}", last.node, last.reason.name, named)
+    text += f": {last.reason.name} - {last.text}"
+    if last.trace.reason is not last.reason:
+        return Seen(text, last.node, last.reason.name)
+    fixes = [at_node(fix, last.node) for fix in last.reason.fixes(last.trace.detail)]
+    look = None if fixes else last.reason.look(last.trace.detail)
+    shown = None if look is None else at_node(look, last.node)
+    return Seen(text, last.node, last.reason.name, tuple(fixes), shown)
 
 
 def at_node(command: str, node: str) -> str:

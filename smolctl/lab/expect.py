@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from smolctl.counted import counted
@@ -14,6 +16,7 @@ from smolctl.lab.endings import (
     is_about,
     strikes,
     taken,
+    trouble,
     within,
 )
 from smolctl.lab.expectation import (
@@ -28,6 +31,7 @@ from smolctl.lab.expectation import (
     Row,
     StepEnds,
     TableHolds,
+    Window,
 )
 from smolctl.lab.outcome import Judged, Seen, StepDone
 from smolctl.lab.words import amount, duration, how_often, times, value, when
@@ -197,8 +201,12 @@ def _program(expected: ProgramReceived, evidence: Evidence, _: int) -> Verdict:
     there = taken(evidence.timeline, program.node, wanted, expected.window)
     if there:
         arrived = counted(len(there), "packet")
-        text = f"{said}, although {arrived} for it arrived at {program.node}; {program.state}"
-        return False, Seen(text, program.node)
+        but = ";" if number else ", although"
+        text = f"{said}{but} {arrived} for it arrived at {program.node}; {program.state}"
+        lost = trouble(evidence.timeline, program.node, wanted, expected.window)
+        if lost is None:
+            return False, Seen(text, program.node)
+        return False, lost._replace(text=f"{text}; {lost.text}")
     seen = instead(evidence.timeline, program.node, wanted, expected.window)
     return False, seen._replace(text=f"{said}; {seen.text}")
 
@@ -317,12 +325,23 @@ def _nearest(wanted: Row, rows: Sequence[Any]) -> str:
     best = min(rows, key=lambda row: len(misfits(wanted, row)))
     wrong = misfits(wanted, best)
     if not isinstance(best, Mapping) or len(wrong) == len(wanted):
-        return f"no row is like that, the first is {value(rows[0])}"
+        return f"no row is like that, the first has {value(_pruned(wanted, rows[0]))}"
+    pruned = _pruned(wanted, best)
     same = ", ".join(f"{key} {value(best[key])}" for key in wanted if key not in wrong)
     other = ", ".join(
-        f"{key} {value(best[key])}" if key in best else f"no {key}" for key in wrong
+        f"{key} {value(pruned[key])}" if key in best else f"no {key}" for key in wrong
     )  # fmt: skip
     return f"the row with {same} has {other}"
+
+
+def _pruned(wanted: Any, found: Any) -> Any:
+    """Return what was found, without the keys of which nothing is wanted."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        kept = {key: _pruned(wanted[key], found[key]) for key in wanted if key in found}
+        return kept or found
+    if isinstance(wanted, (list, tuple)) and isinstance(found, list) and len(wanted) == 1:
+        return [_pruned(wanted[0], item) for item in found]
+    return found
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -346,7 +365,7 @@ def _step(expected: StepEnds, evidence: Evidence, _: int) -> Verdict:
             return False, Seen(f"it was not done: {step.missed}", step.node or None)
         fault = _step_fault(expected, step)
         if fault:
-            return False, Seen(f"{fault}{_last_words(step)}", step.node or None, step.reason)
+            return False, _step_seen(step, f"{fault}{_last_words(expected.output, step)}", evidence)
     return True, Seen(_ending_words(done[-1]))
 
 
@@ -375,9 +394,35 @@ def _ending_words(step: StepDone) -> str:
     return f"it ended with exit status {step.status} after {took}"
 
 
-def _last_words(step: StepDone) -> str:
-    lines = (step.out + step.err).strip().splitlines()
-    return f'; its last line: "{lines[-1].strip()}"' if lines else "; it said nothing"
+def _last_words(wanted: Sequence[str], step: StepDone) -> str:
+    """Return why a step says that it failed; else what it said most like what was expected."""
+    said = (step.out + step.err).strip().splitlines()
+    causes = [line for line in said if line.startswith(_CAUSE)]
+    if not said:
+        return "; it said nothing"
+    if causes:
+        return f'; it said "{causes[-1].strip()}"'
+    if wanted:
+        return f'; the nearest line: "{max(said, key=partial(_likeness, wanted)).strip()}"'
+    return f'; its last line: "{said[-1].strip()}"'
+
+
+def _likeness(wanted: Sequence[str], line: str) -> float:
+    return max(SequenceMatcher(None, text, line).ratio() for text in wanted)
+
+
+_CAUSE = "smolctl: "
+"""In front of the cause in what a command writes: the name of its reason follows."""
+
+
+def _step_seen(step: StepDone, text: str, evidence: Evidence) -> Seen:
+    """Return what became of a step, and of the packets of its time: of others, and elsewhere."""
+    window = Window(step.at_ns, step.ended_ns)
+    lost = trouble(evidence.timeline, "", filters.parse(""), window)
+    if lost is None or (lost.node, lost.reason) == (step.node, step.reason):
+        seen = Seen(text, step.node or None, step.reason)
+        return seen if lost is None else seen._replace(fixes=lost.fixes, look=lost.look)
+    return lost._replace(text=f"{text}; meanwhile {lost.text}")
 
 
 # --- counters -------------------------------------------------------------------------------------

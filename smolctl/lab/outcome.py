@@ -50,12 +50,14 @@ class Seen(NamedTuple):
         node: where a packet ended, or None.
         reason: why it did, or None.
         fixes: commands that help, each with the stack that it is for.
+        look: where no command is known to help: a question, or a command that tells more.
     """
 
     text: str
     node: str | None = None
     reason: str | None = None
     fixes: tuple[str, ...] = ()
+    look: str | None = None
 
 
 class Judged(NamedTuple):

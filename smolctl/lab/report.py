@@ -89,6 +89,7 @@ def _expectation(judged: Judged) -> Row:
     return _known({
         "line": judged.spec.line, "text": judged.text, "ok": judged.met, "seen": seen.text,
         "node": seen.node, "reason": seen.reason, "fix": list(seen.fixes) or None,
+        "look": seen.look,
         "why": judged.spec.why if judged.met is False else None,
     })  # fmt: skip
 
@@ -190,7 +191,9 @@ def _expectation_case(row: Row) -> Tested:
         return Tested(name, "")
     if "ok" not in row:
         return Tested(name, f"<skipped message={_quoted(row['seen'])}/>")
-    more = [*(f"fix: {fix}" for fix in row.get("fix", ())), row.get("why", "")]
+    more = [f"fix: {fix}" for fix in row.get("fix", ())]
+    more += [f"look: {row['look']}"] if "look" in row else []
+    more.append(row.get("why", ""))
     text = _escaped("\n".join([row["seen"], *filter(None, more)]))
     return Tested(name, f"<failure message={_quoted(row['seen'])}>{text}</failure>")
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from smolctl.lab.endings import at_node
 from smolctl.lab.expect import Answer
 from smolctl.lab.expectation import Reaches
 from smolctl.lab.node import Node
 from smolctl.lab.world import World
 from smolctl.path.follow import follow
-from smolctl.path.net import net_of_world
+from smolctl.path.mend import mend
+from smolctl.path.net import Net, net_of_world
 from smolctl.path.story import Leg, Outcome, PathQuestion, Story
 from smolctl.stack.explain.predict import Question
 from smolctl.stack.explain.verdict import headline
@@ -28,7 +28,8 @@ def reach(world: World, asked: Reaches) -> Answer:
     if dst is None:
         return Answer(False, f"{asked.dst} has no address of a family that {asked.src} has", None)
     packet = Question(asked.protocol, None, dst, dport=asked.port or 0)
-    return told(follow(net_of_world(world), PathQuestion(asked.src, packet)))
+    net = net_of_world(world)
+    return told(net, follow(net, PathQuestion(asked.src, packet)))
 
 
 def _address(src: Node, world: World, dst: str) -> int | None:
@@ -51,8 +52,8 @@ def _addresses(node: Node) -> Iterator[int]:
                 yield address
 
 
-def told(story: Story) -> Answer:
-    """Return a story in one line."""
+def told(net: Net, story: Story) -> Answer:
+    """Return a story in one line, and what is proven to mend it."""
     hop, why = story.at, story.reason
     if story.ok or hop is None:
         way = " - ".join(story.reached(Leg.PACKET))
@@ -62,5 +63,5 @@ def told(story: Story) -> Answer:
     text = f"{_LEGS.get(story.leg, 'a question')} ends at {hop.node}: {headline(hop.trace)}"
     if why is None:
         return Answer(False, text, hop.node)
-    fixes = tuple(at_node(fix, hop.node) for fix in why.fixes(story.detail))
+    fixes = tuple(fix.text for each in mend(net, story) for fix in each.fixes)
     return Answer(False, f"{text}: {why.name} - {why.why(story.detail)}", hop.node, why.name, fixes)

@@ -208,6 +208,7 @@ def test_a_row_fits_if_all_that_is_wanted_is_there(
     assert fits(wanted, row) is fit
 
 
+NESTED = ({"state": [{"to": "y", "by": 1}, {"to": "z", "by": 2}]},)
 ROWS = ({"dst": "10.0.0.2", "state": ["FAILED"]}, {"dst": "10.0.0.3", "state": ["STALE"]})
 
 
@@ -217,7 +218,9 @@ ROWS = ({"dst": "10.0.0.2", "state": ["FAILED"]}, {"dst": "10.0.0.3", "state": [
         ({"contains": ({"dst": "10.0.0.2", "state": ["STALE"]},)},
          'the row with dst "10.0.0.2" has state ["FAILED"]'),
         ({"contains": ({"dst": "10.0.0.9"},)},
-         'no row is like that, the first is {"dst": "10.0.0.2", "state": ["FAILED"]}'),
+         'no row is like that, the first has {"dst": "10.0.0.2"}'),
+        ({"contains": ({"state": [{"to": "x"}]},)},
+         'no row is like that, the first has {"state": [{"to": "y"}, {"to": "z"}]}'),
         ({"lacks": ({"state": ["FAILED"]},)}, 'there is {"dst": "10.0.0.2", "state": ["FAILED"]}'),
         ({"rows": Count(3)}, '2 rows; {"dst": "10.0.0.2", "state": ["FAILED"]}; '
                              '{"dst": "10.0.0.3", "state": ["STALE"]}'),
@@ -225,7 +228,8 @@ ROWS = ({"dst": "10.0.0.2", "state": ["FAILED"]}, {"dst": "10.0.0.3", "state": [
 )  # fmt: skip
 def test_a_table_shows_the_row_that_comes_nearest(expected: dict[str, object], text: str) -> None:
     table = TableHolds("a", Command("neigh show"), **expected)  # type: ignore[arg-type]
-    assert seen(World(), table, taken={0: Table(ROWS)}) == text
+    rows = NESTED if "to" in text else ROWS
+    assert seen(World(), table, taken={0: Table(rows)}) == text
 
 
 def test_a_table_that_cannot_be_had_says_why() -> None:
@@ -242,7 +246,7 @@ STEP = StepDone(S, 2 * S, 7, "ping", "a", "ping -c 1 b", 1, "PING\n0 received\n"
     [
         ({"status": 0}, 'it ended with exit status 1 after 1 s; its last line: "0 received"'),
         ({"output": ("1 received",)},
-         'it did not say "1 received"; its last line: "0 received"'),
+         'it did not say "1 received"; the nearest line: "0 received"'),
         ({"lacks": ("PING",)}, 'it said "PING"; its last line: "0 received"'),
         ({"within_ns": S // 2}, 'it took 1 s; its last line: "0 received"'),
     ],
@@ -250,6 +254,17 @@ STEP = StepDone(S, 2 * S, 7, "ping", "a", "ping -c 1 b", 1, "PING\n0 received\n"
 def test_a_step_says_how_it_ended_instead(expected: dict[str, object], text: str) -> None:
     ends = StepEnds("ping", **expected)  # type: ignore[arg-type]
     assert seen(World(), ends, steps=[STEP]) == text
+
+
+def test_a_step_says_why_it_failed_and_what_became_of_packets_elsewhere() -> None:
+    world = router_world(route_back=False)
+    err = "smolctl: nothing came back; try again\nreason: icmp-no-reply (smolctl -n a why 4)\n"
+    step = StepDone(0, world.elapsed_ns, 7, "ping", "a", "ping b", 1, "PING\n", err, "x")
+    found = judged(world, StepEnds("ping", status=0), steps=[step]).seen
+    assert '; it said "smolctl: nothing came back; try again"; meanwhile ' in found.text
+    assert "was refused at b: tx-no-route - no route to 10.0.0.1" in found.text
+    assert (found.node, found.reason) == ("b", "tx-no-route")
+    assert found.fixes == ("smolctl -n b route add default via 10.0.1.254",)
 
 
 def test_a_step_that_goes_on_or_never_began_has_not_ended() -> None:

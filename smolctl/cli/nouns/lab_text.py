@@ -129,6 +129,8 @@ def failure(row: Row, out: Output) -> Iterator[str]:
     yield from _labelled("seen", row["seen"], out)
     for fix in row.get("fix", ()):
         yield from _labelled("fix", fix, out, "good")
+    if "look" in row:
+        yield from _labelled("look", row["look"], out)
     for line in row.get("why", "").strip().splitlines():
         yield from _labelled("why", line.strip(), out)
 
