@@ -87,7 +87,7 @@ STREAMS = {
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("lab-run", "lab run no-route-back arp-first-datagram -J 1"),
-    ("lab-run", "lab run no-route-back --until 2s"),
+    ("lab-run", "lab run no-route-back --until 5s"),
     ("lab-file", "lab new DIR/mine --template router"),
     ("lab-run", "lab run DIR/mine.toml --until 500ms"),
     ("lab-run", "lab run DIR/mine.toml DIR/none.toml"),

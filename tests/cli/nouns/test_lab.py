@@ -213,7 +213,7 @@ def test_outcomes_are_compared_side_by_side(capsys: Capture) -> None:
     assert run(["lab", "compare", "arp-first-datagram"]) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
-    assert "<> line 42: neigh-pending at a exactly once" in lines
+    assert "<> line 43: neigh-pending at a exactly once" in lines
     assert "      linux        ok: once" in lines
     assert "      smoltcp-0.9  not asked" in lines
     assert any(line.split() == ["<>", "a:", "neigh.neigh-pending", "1", "0"] for line in lines)
