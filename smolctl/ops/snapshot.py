@@ -32,6 +32,7 @@ from smolctl.stack.transport.tcp.table import Connection, TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.udp import Udp
+from smolctl.wire import ipv6
 from smolctl.wire.address import format_address
 
 SCHEMA = "smolctl-snapshot-1"
@@ -290,9 +291,9 @@ def _neighbor(entry: Neighbor, dev: str, now: int) -> Row:
 
 def _waiting(packet: Packet) -> Row:
     """Return what is kept of a packet that waits: its IP header, and its length."""
-    header = packet.header
-    length = 0 if header is None else getattr(header, "header_len", 40)
-    return {"header": packet.data[:length].hex(), "length": len(packet.data)}
+    data = packet.data
+    length = ipv6.HEADER_LEN if data[0] >> 4 == 6 else (data[0] & 15) << 2
+    return {"header": data[:length].hex(), "length": len(data)}
 
 
 # --- sockets --------------------------------------------------------------------------------------
