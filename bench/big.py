@@ -17,6 +17,7 @@ stack status
 stack list
 stack log
 stack snapshot
+map
 stack start
 link show
 link set c0 mtu 1400
