@@ -328,6 +328,11 @@ def must_name(stack: str) -> bool:
     return stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
 
 
+def command_for(stack: str) -> str:
+    """Return how a command begins that reaches a stack."""
+    return f"smolctl -n {stack}" if must_name(stack) else "smolctl"
+
+
 def name_stack(item: Any, stack: str) -> None:
     """Let the commands that a row, event or error advises reach the stack that it came from."""
     if not isinstance(item, dict):

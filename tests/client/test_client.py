@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smolctl.client import Client, RemoteError, stop_daemon
+from smolctl.client.control import command_for
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder, encode
 from smolctl.control.paths import MAX_SOCKET_PATH
@@ -295,3 +296,12 @@ def test_a_change_that_was_lost_while_its_batch_was_made_is_an_error_of_its_line
     result = home.env("-n", "odd", "--no-start", "batch", "--atomic", "-", input=lines)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "smolctl: -:2: lost while the batch was made: the gateway is gone\n"
+
+
+def test_a_command_names_the_stack_unless_it_is_reached_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SMOLCTL_STACK", raising=False)
+    assert [command_for(name) for name in ("default", "lab")] == ["smolctl", "smolctl -n lab"]
+    monkeypatch.setenv("SMOLCTL_STACK", "lab")
+    assert command_for("default") == "smolctl -n default"

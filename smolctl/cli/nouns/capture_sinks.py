@@ -1,6 +1,5 @@
 """Sinks of captured packets: lines for people, JSON, or a pcapng file."""
 
-import os
 from contextlib import suppress
 from typing import IO, NamedTuple, Protocol
 
@@ -9,7 +8,7 @@ from smolctl.capture.pcapng import Writer
 from smolctl.capture.summary import summary
 from smolctl.cli.nouns import packets
 from smolctl.cli.output import Output, OutputError
-from smolctl.cli.words.options import DEFAULT_STACK
+from smolctl.client.control import command_for
 from smolctl.counted import counted
 
 _NS_PER_S = 1_000_000_000
@@ -66,8 +65,7 @@ class TextSink:
         self._live = live
         stack = out.options.stack
         # Which stack a plain "smolctl" reaches depends on who types it, and where.
-        named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
-        self._why = f"smolctl -n {stack} why" if named else "smolctl why"
+        self._why = f"{command_for(stack)} why"
 
     def start(self, links: packets.Links) -> None:
         """Say what is listened to, now that all is there that shows packets."""

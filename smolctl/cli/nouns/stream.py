@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.cli.session import Event, Session
-from smolctl.cli.words.options import DEFAULT_STACK
+from smolctl.client.control import command_for
 from smolctl.counted import counted
 
 Handler = Callable[[Event], None]
@@ -71,8 +71,7 @@ def explain(session: Session, done: Event) -> None:
 
 def ask_why(session: Session, reason: str, packet: int | None) -> None:
     """End a failed probe with the reason's name and the command that tells all about it."""
-    stack = session.options.stack
-    command = "smolctl" if stack == DEFAULT_STACK else f"smolctl -n {stack}"
+    command = command_for(session.options.stack)
     asked = f"why {packet}" if packet else f"explain {reason}"
     out = session.out
     label, name, ask = (

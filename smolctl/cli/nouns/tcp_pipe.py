@@ -58,7 +58,7 @@ def connect(session: Session, args: Args) -> int:
             sent, received = (0, 0) if zero else _Mover(session, one, wait).run()
         except TimeoutError as error:
             if said_of(error) is None:
-                raise silent(*peer, wait) from None
+                raise silent(session, peer, wait) from None
             raise
         seconds = round(monotonic() - began, 6)
         emit(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)

@@ -12,6 +12,7 @@ from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args
+from smolctl.client.control import command_for
 from smolctl.client.errors import said_of
 from smolctl.client.stream import StreamSocket
 from smolctl.control.changes import asks
@@ -176,10 +177,12 @@ def name_of(address: Any) -> tuple[str, int]:
     return host.removeprefix(_MAPPED) if "." in host else host, int(address[1])
 
 
-def silent(dst: str, port: int, wait: float | None) -> SmolctlError:
+def silent(session: Session, peer: tuple[str, int], wait: float | None) -> SmolctlError:
     """Return the error of a peer from which nothing came for so many seconds."""
-    text = f"nothing from {joined(dst, port)} for {wait or 0:g} s"
-    return SmolctlError(text, hint=f"smolctl why tcp any {joined(dst, port)}", code="tcp-timed-out")
+    where = joined(*peer)
+    hint = f"{command_for(session.options.stack)} why tcp any {where}"
+    text = f"nothing from {where} for {wait or 0:g} s"
+    return SmolctlError(text, hint=hint, code="tcp-timed-out")
 
 
 def _connect(
@@ -198,7 +201,7 @@ def _connect(
             one.finish_connect()
     except TimeoutError as error:
         if said_of(error) is None:
-            raise silent(*peer, wait) from None
+            raise silent(session, peer, wait) from None
         raise
 
 
