@@ -75,6 +75,7 @@ SEE_ALSO = {
     "maddr": [("smolctl-udp", "8"), ("smolctl-addr", "8"), ("ip-maddress", "8")],
     "addrlabel": [("smolctl-route", "8"), ("smolctl-addr", "8"), ("ip-addrlabel", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
+    "reach": [("smolctl-why", "8"), ("smolctl-lab", "8")],
     "why": [
         ("smolctl-trace", "8"),
         ("smolctl-explain", "8"),
@@ -709,6 +710,23 @@ packets that udp send, ping and arping sent, or that were dropped, refused or de
 The results of steps are ok, pick (this one of several), skip (not this one), wait, note, drop
 (nobody is told) and reject (the sender is told). With --json the packet is one object;
 docs/schema/why.json describes it.
+""",
+    "reach": """
+reach asks for each pair of stacks what smolctl why SRC DST --path says: does a packet arrive, and
+does its answer come back? The stacks are asked once, for all that decides about a packet; the
+questions are then put to copies of them in the command's own process, so that nothing is sent and
+nothing changes.
+
+A row is a stack that asks, and a column one that is asked for, by its first address that is neither
+of the loopback nor link-local. Stacks that nothing tells apart are one row and one column, and the
+cell where these meet is about two of them. A plus sign works, a dot is the stack itself, and
+letters are listed below the matrix: how often, where it breaks and why, and a command that tells
+all about the first such pair. Where another stack has the address, too, and answers, the one that
+was meant is not reached.
+
+With --lab the nodes of a scenario are asked, as they are at its end, and with --config the stacks
+that saved configurations make: nothing need run. With --json all is one object, in which each
+different answer is described once; docs/schema/reach.json describes it.
 """,
     "stats": """
 stats show lists all counters, by layer. stats drops lists the reasons why packets were dropped

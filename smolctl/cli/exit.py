@@ -36,14 +36,14 @@ OF_A_PROGRAM = {
 
 
 OF_A_PATH = {
-    UNKNOWN: "It cannot be said: the packet, or its answer, leaves the stacks that --path looks at."
+    UNKNOWN: "It cannot be said: the packet, or its answer, leaves the stacks that are looked at."
 }
-"""The same of ``why --path``, beside those of all commands."""
+"""The same of ``why --path`` and ``reach``, beside those of all commands."""
 
 
 def meanings(noun: str) -> dict[int, str]:
     """Return the meanings of the exit statuses of a noun's commands."""
-    if noun == "why":
+    if noun in ("why", "reach"):
         return dict(sorted({**MEANINGS, **OF_A_PATH}.items()))
     return OF_A_PROGRAM if noun == "exec" else MEANINGS
 

@@ -51,6 +51,7 @@ NOUNS = {
     "monitor": "watch changes and dropped packets as they happen",
     "explain": "explain what a reason means, and what helps",
     "why": "explain what would happen to a packet, or what happened",
+    "reach": "show who reaches whom among several stacks, and why not",
     "trace": "show what happens to each packet, step by step, as it happens",
     "udp": "send, receive and echo datagrams",
     "tcp": "connect, listen, send and echo",

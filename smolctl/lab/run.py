@@ -80,6 +80,14 @@ def run(scenario: Scenario, setting: Setting) -> Outcome:
     return _Run(scenario, setting).outcome()
 
 
+def at_end(scenario: Scenario, setting: Setting) -> World:
+    """Return the world of a scenario at its end, while its commands and programs still go on.
+
+    Raises: as ``run``.
+    """
+    return _Run(scenario, setting).at_end()
+
+
 @dataclass
 class _Step:
     """A step that was begun.
@@ -136,6 +144,11 @@ class _Run:
         finally:
             for step in self._steps:
                 self._give_up(step)
+
+    def at_end(self) -> World:
+        """Let its time pass, and return its world."""
+        self._pass_time()
+        return self._world
 
     # --- the network ------------------------------------------------------------------------------
 

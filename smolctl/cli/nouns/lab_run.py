@@ -14,8 +14,10 @@ from smolctl.errors import SmolctlError
 from smolctl.lab.outcome import Outcome
 from smolctl.lab.packets import pcapng
 from smolctl.lab.report import Again, Case, document, junit, summary
-from smolctl.lab.run import Setting
+from smolctl.lab.run import Setting, at_end
 from smolctl.lab.run import run as run_scenario
+from smolctl.lab.scenario import Scenario
+from smolctl.lab.world import World
 from smolctl.near import did_you_mean
 from smolctl.path.reaches import reach
 from smolctl.stack.sysctl.profiles import PROFILES
@@ -85,13 +87,25 @@ def outcome_of(source: lab_files.Source, wanted: Wish) -> Outcome:
     Raises:
         SmolctlError: it is wrong.
     """
+    return run_scenario(*_loaded(source, wanted))
+
+
+def world_of(name: str) -> World:
+    """Return the world of a scenario at its end.
+
+    Raises:
+        SmolctlError: there is none of that name, or it is wrong.
+    """
+    return at_end(*_loaded(lab_files.find(name), Wish()))
+
+
+def _loaded(source: lab_files.Source, wanted: Wish) -> tuple[Scenario, Setting]:
     commands = LabCommands()
     scenario = lab_files.load(source, commands)
     frames = lab_files.replays(scenario, source.folder)
-    setting = Setting(
+    return scenario, Setting(
         commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns
     )  # fmt: skip
-    return run_scenario(scenario, setting)
 
 
 def said(name: str, wanted: Wish) -> Again:

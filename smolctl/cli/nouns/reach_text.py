@@ -14,6 +14,8 @@ Row = dict[str, Any]
 _WIDTH = 80
 _NAMES_MAX = 24
 """Columns of the names of a group, at most; on a narrow terminal a third of it."""
+_FEW = 3
+"""Names in a sentence."""
 _FAMILIES = {"inet": "IPv4", "inet6": "IPv6"}
 _GOOD, _SELF, _MORE = "+", ".", "*"
 _ENDS = {"from": "the sender", "to": "the one who is asked"}
@@ -76,7 +78,7 @@ def _entry(row: Row, legend: list[Entry], entry: Entry, out: Output) -> Iterator
 def _words(first: Row, meant: list[Row]) -> str:
     """Return what happened, and where."""
     if "by" in first:
-        who = _names(sorted({each["by"] for each in meant}))
+        who = _few(sorted({each["by"] for each in meant}, key=_natural))
         return f"another stack answers: {who}"
     what = "the answer" if first.get("leg") == "answer" else "the packet"
     where = _where(meant)
@@ -91,7 +93,15 @@ def _words(first: Row, meant: list[Row]) -> str:
 def _where(meant: list[Row]) -> str:
     """Return at which stacks it happened."""
     at = sorted({each["at"] for each in meant if "at" in each}, key=_natural)
-    return f" at {_names(at)}" if at else ""
+    return f" at {_few(at)}" if at else ""
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names as a list that fits into a line."""
+    parts = _parts(names)
+    if len(parts) <= _FEW:
+        return ", ".join(parts)
+    return f"{', '.join(parts[:_FEW])} and {len(parts) - _FEW} others"
 
 
 # --- the matrix -----------------------------------------------------------------------------------
@@ -111,8 +121,9 @@ def _matrix(row: Row, legend: list[Entry], out: Output) -> Iterator[str]:
             yield ""
         columns = range(first, min(first + part, len(groups)))
         for digit in range(digits):
-            numbers = [f"{number + 1:>{digits}}"[digit] for number in columns]
-            yield (" " * left + (" " * (gap - 1)).join(numbers)).rstrip()
+            numbers = (" " * (gap - 1)).join(f"{each + 1:>{digits}}"[digit] for each in columns)
+            if numbers.strip():
+                yield (" " * left + numbers).rstrip()
         for number, name in enumerate(names):
             cells = [_cell(row, legend, groups[number], groups[each], out) for each in columns]
             yield f"{number + 1:>{digits}} {name:<{wide}}  {(' ' * (gap - 1)).join(cells)}"
@@ -147,7 +158,11 @@ def _group(places: Sequence[Row], group: list[int], width: int) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    """Return names as a list, and those that are numbered one after the other as a range."""
+    return ", ".join(_parts(names))
+
+
+def _parts(names: Sequence[str]) -> list[str]:
+    """Return names, those that are numbered one after the other as one range."""
     parts = []
     numbered = [_NUMBERED.match(name) for name in names]
     keys = [
@@ -157,7 +172,7 @@ def _names(names: Sequence[str]) -> str:
     for _, run in groupby(range(len(names)), key=lambda at: keys[at]):
         members = [names[at] for at in run]
         parts += members if len(members) < 3 else [f"{members[0]}-{members[-1]}"]
-    return ", ".join(parts)
+    return parts
 
 
 def _natural(name: str) -> tuple[str, int]:

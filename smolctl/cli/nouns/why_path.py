@@ -1,17 +1,14 @@
 """``smolctl why ... --path``: a packet's way through several stacks, and its answer's way back."""
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns.stackfile import read
+from smolctl.cli.nouns import path_stacks
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.grammar import Args, UsageFault, Word, option
-from smolctl.errors import SmolctlError
 
 Row = dict[str, Any]
 
@@ -21,14 +18,7 @@ OPTIONS: tuple[Word, ...] = (
         "follow it through all stacks that its cables lead to, and the answer back;"
         " SRC may be the name of a stack, or NAME@ADDRESS",
     ),
-    option("stacks", "the same, through these stacks only", "NAMES"),
-    option(
-        "config",
-        "the same, through the stacks that these files make: output of config save, or of"
-        " stack snapshot",
-        "FILES",
-        complete="file",
-    ),
+    *path_stacks.OPTIONS,
 )
 NOTES = (
     " With --path the packet is followed through your stacks as they are now, in a copy of each: to"
@@ -57,92 +47,21 @@ def show(session: Session, request: Row) -> int:
         request: as ``why.ask`` has it, with the words of ``OPTIONS``.
     """
     from smolctl.path.ask import ask  # 60 ms that no other command need spend
-    from smolctl.path.gather import from_configurations, from_snapshots
 
     request.pop("path", None)
-    names, files = request.pop("stacks", None), request.pop("config", None)
-    if names is not None and files is not None:
-        raise UsageFault("--stacks and --config cannot be used together")
+    chosen = path_stacks.chosen(request)
     if "iif" in request:
         raise UsageFault(
             "iif and --path cannot be used together", hint="name the stack that sends it as SRC"
         )
-    stack = session.options.stack if session.options.named else ""
-    if files is not None:
-        changes, snapshots = _files(session, files.split(","))
-        net = from_snapshots(snapshots) if snapshots else from_configurations(changes)
-    else:
-        net = from_snapshots(_snapshots(session, None if names is None else names.split(",")))
-        stack = stack or session.options.stack
+    stack = session.options.stack if session.options.named or chosen.live else ""
+    net = path_stacks.network(session, chosen)
     row = ask(net, session.options.asked(request), stack)
     if session.options.json:
         session.out.document(row)
     else:
         session.out.lines(render(row, session.out))
     return exits.UNKNOWN if row["outcome"] == "outside" else exits.DONE if row["ok"] else exits.NO
-
-
-# --- the stacks -----------------------------------------------------------------------------------
-
-
-def _snapshots(session: Session, names: list[str] | None) -> dict[str, list[Row]]:
-    """Return the snapshots of running stacks: of those that are named, or of all.
-
-    Each is asked once, and none waits for another one.
-    """
-    found = {}
-    for name in session.around.stacks() if names is None else names:
-        other = Session(session.options.copy(), session)
-        other.options.stack, other.options.named, other.options.family = name, True, None
-        try:
-            found[name] = list(other.rows("stack.snapshot"))
-        except SmolctlError as error:
-            if names is not None:
-                raise
-            if error.code != "not-running":
-                session.out.notice(f'stack "{name}" is left out: {error.message}')
-    if not found:
-        raise SmolctlError("no stack is running", hint="smolctl stack start", code="not-running")
-    return found
-
-
-def _files(
-    session: Session, names: list[str]
-) -> tuple[dict[str, list[tuple[str, Row]]], dict[str, list[Row]]]:
-    """Return the changes, or the snapshots, that files hold; each is named like its stack."""
-    changes: dict[str, list[tuple[str, Row]]] = {}
-    snapshots: dict[str, list[Row]] = {}
-    for name in names:
-        stack = os.path.splitext(os.path.basename(name))[0]
-        if stack in changes or stack in snapshots:
-            raise UsageFault(f'two files would be stack "{stack}"', hint="name them differently")
-        rows = _snapshot(name)
-        if rows is not None:
-            snapshots[stack] = rows
-        else:
-            said = read(session, name)
-            if "settings" in said:
-                raise UsageFault(
-                    f"{name}: --config takes commands, not TOML", hint="smolctl config save"
-                )
-            changes[stack] = [(op, args) for op, args, _ in said["commands"]]
-    if changes and snapshots:
-        raise UsageFault("some files are snapshots, and others are commands", hint="use one kind")
-    return changes, snapshots
-
-
-def _snapshot(name: str) -> list[Row] | None:
-    """Return the rows of a snapshot, one on each line or all in an array; None for commands."""
-    try:
-        with open(name, encoding="utf-8") as file:
-            text = file.read()
-        if text[:1] == "[":
-            rows: list[Row] = json.loads(text)
-            return rows
-        return [json.loads(line) for line in text.splitlines()] if text[:1] == "{" else None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageFault(f"cannot read {name}: {reason}") from None
 
 
 # --- the answer -----------------------------------------------------------------------------------
