@@ -106,6 +106,9 @@ COMMAND = Noun(
                 _PROFILE,
                 _UNTIL,
                 option("ladder", "draw the packets between the nodes"),
+                option("svg", "write the same drawing to a file", "PATH"),
+                option("plot", "draw the plots that the file asks for"),
+                option("plot-svg", "write them to a file; further ones to PATH-2", "PATH"),
                 option("pcap", "write all packets to a pcapng file", "PATH"),
                 option("junit", "write the expectations as CI systems read them", "PATH"),
                 option("jobs", "run so many scenarios at once", "N", short="J"),
@@ -113,6 +116,7 @@ COMMAND = Noun(
             examples=(
                 "smolctl lab run arp-first-datagram",
                 "smolctl lab run no-route-back --ladder",
+                "smolctl lab run cache-of-four --plot --profile smoltcp-0.9",
                 "smolctl lab run no-route-back --profile smoltcp-0.9 --pcap run.pcapng",
                 "smolctl lab run arp-first-datagram no-route-back --junit lab.xml",
                 "smolctl -j lab run arp-first-datagram",

@@ -22,7 +22,7 @@ from smolctl.near import did_you_mean
 from smolctl.path.reaches import reach
 from smolctl.stack.sysctl.profiles import PROFILES
 
-_OF_ONE = ("ladder", "pcap")
+_OF_ONE = ("ladder", "plot", "pcap", "svg", "plot_svg")
 """Options that are about one scenario."""
 _HEAVY = ("travels", "marks")
 """The keys of a document about each packet: too much to be told of many scenarios."""
@@ -124,8 +124,9 @@ def command(session: Session, args: Args) -> int:
     for option in _OF_ONE:
         if option in args:
             raise UsageFault(
-                f"lab run: --{option} is about one scenario, and here are {len(names)}",
-                hint=f"smolctl lab run {names[0]} --{option}",
+                f"lab run: --{option.replace('_', '-')} is about one scenario, and here are"
+                f" {len(names)}",
+                hint=f"name one: smolctl lab run {names[0]}",
             )
     return _many(session, names, wanted, args)
 
@@ -137,22 +138,39 @@ def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
         _write(args["pcap"], b"".join(pcapng(outcome.travels, outcome.marks)))
     if "junit" in args:
         _write(args["junit"], junit([Case(name, run)]).encode())
+    drawn = list(_drawn(outcome, args, session.out))
     if session.options.json:
         session.out.document(run)
     else:
-        drawn = ladder(outcome, session.out) if "ladder" in args else ()
         session.out.lines(lab_text.report(run, drawn, session.out))
     return exits.DONE if outcome.ok else exits.NO
 
 
-def ladder(outcome: Outcome, out: Output) -> list[str]:
-    """Return the lines of a drawing of what travelled, as wide as the terminal is."""
-    from smolctl.lab.ladder import WIDTH, draw
-    from smolctl.lab.ladder_layout import lay_out
+def _drawn(outcome: Outcome, args: Args, out: Output) -> Iterator[str]:
+    """Write the pictures that are asked for, and yield the lines of drawings.
 
-    nodes = [node.name for node in outcome.scenario.nodes]
-    rows = lay_out(outcome.travels, outcome.marks, nodes)
-    return draw(rows, out.width or WIDTH).splitlines()
+    Raises:
+        UsageFault: plots are asked for, and the file has none.
+    """
+    from smolctl.cli.nouns import lab_draw
+
+    if ("plot" in args or "plot_svg" in args) and not outcome.plots:
+        raise UsageFault(
+            f"{outcome.scenario.file} asks for no plots", hint="add [[plots]] to the file"
+        )
+    if "svg" in args:
+        _write(args["svg"], lab_draw.ladder_picture(outcome).encode())
+    if "plot_svg" in args:
+        first, *others = lab_draw.plot_pictures(outcome)
+        _write(args["plot_svg"], first.encode())
+        stem, dot, suffix = args["plot_svg"].rpartition(".")
+        for number, picture in enumerate(others, 2):
+            path = f"{stem}-{number}.{suffix}" if dot else f"{args['plot_svg']}-{number}"
+            _write(path, picture.encode())
+    if "ladder" in args:
+        yield from (*lab_draw.ladder_lines(outcome, out), "")
+    if "plot" in args:
+        yield from (*lab_draw.plot_lines(outcome, out), "")
 
 
 def _write(path: str, data: bytes) -> None:
@@ -233,15 +251,10 @@ def _worked(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
     if jobs == 1:
         yield from map(work, tasks)
         return
-    from multiprocessing import get_context
+    from smolctl.cli.nouns.lab_processes import in_processes
 
-    with get_context("fork").Pool(jobs, _ignore_interrupts) as pool:
-        # Small pieces: one scenario may take a thousand times longer than another.
-        yield from pool.imap(work, tasks, 1)
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits for all."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for task, found in zip(tasks, in_processes(work, tasks, jobs), strict=True):
+        if isinstance(found, str):
+            yield Result(Case(task.name, None, f"{task.name}: {found}"))
+        else:
+            yield found

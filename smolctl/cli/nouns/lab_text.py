@@ -23,7 +23,7 @@ def report(run: Row, drawn: Sequence[str], out: Output) -> Iterator[str]:
 
     Args:
         run: its document.
-        drawn: the lines of its ladder, if one is wanted.
+        drawn: the lines of its drawings, each with an empty one behind it.
         out: of the command; with ``--quiet`` only the expectations are shown.
     """
     if not out.options.quiet:
@@ -31,8 +31,7 @@ def report(run: Row, drawn: Sequence[str], out: Output) -> Iterator[str]:
         yield ""
         yield from story(run, out)
         yield ""
-    if drawn:
-        yield from (*drawn, "")
+    yield from drawn
     yield from expectations(run["expect"], out)
     yield from faults(run, out)
     yield from ending(run, out)

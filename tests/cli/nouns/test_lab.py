@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +12,7 @@ import pytest
 from smolctl.capture.reader import read as records
 from smolctl.cli.main import run
 from smolctl.cli.nouns.lab_names import names
+from smolctl.cli.nouns.lab_processes import in_processes
 
 Capture = pytest.CaptureFixture[str]
 GOOD = """title = "Good"
@@ -97,6 +100,19 @@ def test_a_ladder_is_drawn(capsys: Capture) -> None:
     assert max(map(len, out.splitlines())) <= 100
 
 
+def test_drawings_are_written_as_pictures_too(capsys: Capture, nowhere: Path) -> None:
+    series = "[{counter = 'arp.requests_sent', node = 'a'}]"
+    plots = "".join(f"[[plots]]\ntitle = '{name}'\nseries = {series}\n" for name in ("P", "Q"))
+    (nowhere / "plots.toml").write_text(GOOD + plots)
+    line = "-q lab run plots.toml --plot --svg l.svg --plot-svg p.svg"
+    assert run(line.split()) == 0
+    out = capsys.readouterr().out
+    assert "P\n" in out
+    assert "Q\n" in out
+    for name in ("l.svg", "p.svg", "p-2.svg"):
+        assert ElementTree.parse(nowhere / name).getroot().tag.endswith("}svg")
+
+
 def test_a_capture_file_has_each_device_and_each_reason(capsys: Capture, nowhere: Path) -> None:
     for name in ("one", "two"):
         assert run(["lab", "run", "bad.toml", "--pcap", f"{name}.pcapng"]) == 1
@@ -157,6 +173,7 @@ def test_a_wrong_file_among_many_is_told_and_the_others_run(capsys: Capture) -> 
         (["run", "good.toml", "bad.toml", "--ladder"], "--ladder is about one scenario"),
         (["run", "good.toml", "bad.toml", "-J", "0"], 'jobs "0" is not a number of processes'),
         (["run", "good.toml", "--pcap", "/nowhere/x"], "cannot write /nowhere/x"),
+        (["run", "good.toml", "--plot"], "good.toml asks for no plots; add [[plots]]"),
         (["new", "good"], "good.toml is there already"),
         (["new", "x", "--template", "roter"], 'did you mean "router"?'),
         (["compare", "good.toml", "--profile", "linux"], "needs two profiles or more"),
@@ -222,3 +239,33 @@ def test_outcomes_are_compared_side_by_side(capsys: Capture) -> None:
     told = json.loads(capsys.readouterr().out)
     assert (told["profiles"], told["ok"]) == (["linux", "rfc1122"], False)
     assert {row["kind"] for row in told["rows"]} == {"step", "expect", "counter"}
+
+
+def _work(number: int) -> int:
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def test_a_process_that_is_killed_is_told_and_the_others_go_on() -> None:
+    found = list(in_processes(_work, range(5), 2))
+    assert found == [0, 1, "its process was ended by SIGKILL", 9, 16]
+
+
+def test_processes_end_with_whom_they_work_for() -> None:
+    before = _children()
+    working = in_processes(_work, range(100), 3)
+    assert next(working) == 0
+    working.close()  # type: ignore[attr-defined]
+    assert _children() == before
+
+
+def _children() -> set[str]:
+    """Return the pids of the processes whose parent is this one."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid():
+                found.add(stat.parent.name)
+    return found
