@@ -74,7 +74,8 @@ def render(row: Row, out: Output) -> Iterator[str]:
     """
     yield f"{row['summary']}   {' > '.join(row['path'].get('packet', []))}  predicted"
     yield from _story(row, out)
-    yield from out.labelled("verdict", row["verdict"], "good" if row["ok"] else "bad")
+    kind = "wait" if row["outcome"] == "outside" else "good" if row["ok"] else "bad"
+    yield from out.labelled("verdict", row["verdict"], kind)
     yield from out.labelled("why", row["why"])
     yield from _help(row, out, bool(row.get("then")))
     for then in row.get("then", ()):
