@@ -5,12 +5,14 @@ from typing import Any
 
 from smolctl.ops.restore import configured, restore
 from smolctl.path.net import End, Line, Net
-from smolctl.stack.interface import Interface
+from smolctl.path.topology import MapWire, Told, Topology, told_by_snapshot, topology
 from smolctl.stack.stack import Stack
 
 Row = dict[str, Any]
 _BEGIN_NS = 1_000_000_000
 """The time of stacks that do not run: 0 is no time at all."""
+_SHARED = ("cable", "stream", "dgram")
+"""Kinds of wires whose other end is another stack, or a program that does as one."""
 
 
 def from_snapshots(snapshots: Mapping[str, list[Row]]) -> Net:
@@ -22,13 +24,8 @@ def from_snapshots(snapshots: Mapping[str, list[Row]]) -> Net:
     now = max((int(rows[0].get("now_ns", 0)) for rows in snapshots.values() if rows), default=0)
     now = max(now, _BEGIN_NS)
     stacks = {name: restore(rows, now) for name, rows in snapshots.items()}
-    ends = {
-        End(name, row["name"]): int(row["device"].get("ends", 1))
-        for name, rows in snapshots.items()
-        for row in rows
-        if row.get("part") == "link" and "device" in row
-    }
-    return Net(stacks, lines_of(stacks, ends), now)
+    found = topology({name: told_by_snapshot(rows) for name, rows in snapshots.items()})
+    return Net(stacks, lines_of(found), now)
 
 
 def from_configurations(saved: Mapping[str, Iterable[tuple[str, Row]]]) -> Net:
@@ -40,55 +37,35 @@ def from_configurations(saved: Mapping[str, Iterable[tuple[str, Row]]]) -> Net:
         SmolctlError: a change is refused.
     """
     stacks = {name: configured(changes, _BEGIN_NS) for name, changes in saved.items()}
-    return Net(stacks, lines_of(stacks, {}), _BEGIN_NS)
+    found = topology({name: list(_told(stack)) for name, stack in stacks.items()})
+    return Net(stacks, lines_of(found), _BEGIN_NS)
 
 
-def lines_of(stacks: Mapping[str, Stack], known: Mapping[End, int]) -> dict[str, Line]:
-    """Return the lines between the interfaces of stacks, and those that lead to somebody else.
-
-    Args:
-        known: how many ends are on the cable of an interface, where that is known.
-    """
-    on: dict[str, list[End]] = {}
-    outside: dict[str, str] = {}
-    for node, stack in stacks.items():
-        for interface in stack.interfaces.values():
-            if not interface.loopback and interface.vlan is None:
-                name, somebody = _line(node, interface)
-                on.setdefault(name, []).append(End(node, interface.name))
-                outside.setdefault(name, somebody)
-    lines = {}
-    for name, ends in on.items():
-        alone = len(ends) == 1 or len(ends) < max(known.get(end, 0) for end in ends)
-        always = name.startswith(_ALWAYS)
-        lines[name] = Line(tuple(ends), outside[name] if alone or always else "")
-    return lines
+def _told(stack: Stack) -> Iterable[Told]:
+    """Yield what a stack without devices tells of its links."""
+    for link in stack.interfaces.values():
+        if link.vlan is None:
+            yield Told(link.name, link.kind, link.up, link.carrier, link.options, ())
 
 
-_ALWAYS = ("tap ", "packet ", "exec ", "pcap ")
-"""Lines that lead to somebody who is no stack of ours, whoever else is on them."""
+def lines_of(found: Topology) -> dict[str, Line]:
+    """Return the wires of a topology, but for those within another."""
+    return {
+        name: Line(tuple(End(*plug) for plug in wire.plugs), _outside(wire))
+        for name, wire in found.wires.items()
+        if not wire.within
+    }
 
 
-def _line(node: str, interface: Interface) -> tuple[str, str]:
-    """Return the name of an interface's line, and who is on it beside our stacks."""
-    kind, options = interface.kind, interface.options
-    own = f"{kind} {interface.name} of {node}"
-    if kind == "cable":
-        cable = options.get("cable", "")
-        return f"cable {cable}", f"another end of cable {cable}"
-    if kind in ("stream", "dgram"):
-        places = [str(options.get(key, "")) for key in _PLACES]
-        where = next((place for place in places if place), "")
-        if kind == "dgram":  # the two ends name each other
-            where = " ".join(sorted(place for place in places if place))
-        return f"{kind} {where}" if where else own, f"the other end of {kind} {where}".rstrip()
-    return own, _OTHERS.get(kind, "whoever is at the other end")
+def _outside(wire: MapWire) -> str:
+    """Return who else is on a wire; where one stack is known, somebody may be at the other end."""
+    if wire.kind == "tap":
+        return "the Linux kernel"
+    alone = len(wire.plugs) == 1
+    if wire.kind in _SHARED and (alone or wire.outside) and not _is_program(wire.outside):
+        return f"another end of {wire.kind} {wire.name.removeprefix(wire.kind).strip()}"
+    return wire.outside or ("whoever is at the other end" if alone else "")
 
 
-_PLACES = ("listen", "connect", "local", "remote")
-_OTHERS = {
-    "tap": "the Linux kernel",
-    "packet": "the network of the kernel's interface",
-    "exec": "a program of smolctl exec",
-    "pcap": "a capture file",
-}
+def _is_program(outside: str) -> bool:
+    return outside.startswith("a program")
