@@ -189,13 +189,15 @@ def _steps(draw: st.DrawFn, links: list[LinkSpec]) -> tuple[StepSpec, ...]:
     return tuple(found)
 
 
-@st.composite
-def _sendings(draw: st.DrawFn, low: int) -> Sending:
-    data = draw(st.binary(max_size=0) if low == 0 else st.just(b"hello")) or bytes(
-        draw(st.integers(low, 3000))
-    )
-    data = draw(st.just(data) | texts.map(str.encode).filter(lambda text: len(text) >= low))
-    return Sending(data, draw(st.none() | st.integers(1, 9)), draw(times))
+_messages = st.one_of(
+    st.just(b"hello"),
+    st.integers(1, 3000).map(bytes),
+    texts.filter(bool).map(str.encode),
+)
+_sendings = {
+    "udp": st.builds(Sending, _messages | st.just(b""), st.none() | st.integers(1, 9), times),
+    "tcp": st.builds(Sending, _messages, st.none() | st.integers(1, 9), times),
+}
 
 
 @st.composite
@@ -205,7 +207,7 @@ def _programs(draw: st.DrawFn, name: str) -> ProgramSpec:
     listen = draw(endpoints | st.builds(Endpoint, st.none(), st.integers(1, 65535)))
     to = draw(st.lists(endpoints, min_size=1, max_size=3 if protocol == "udp" else 1))
     at_ns = draw(st.integers(0, _UNTIL - 1))
-    sending = draw(_sendings(0 if protocol == "udp" else 1))
+    sending = draw(_sendings[protocol])
     speaks = not listens if protocol == "udp" else draw(st.booleans())
     reads = draw(st.none() | times)
     return ProgramSpec(
@@ -296,7 +298,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
     return Scenario(
         title=draw(lines),
-        until_ns=_UNTIL + 1 + draw(times),
+        until_ns=_UNTIL + SECOND + draw(times),  # behind repeated steps
         about=draw(texts),
         seed=draw(st.integers(0, 2**63 - 1)),
         profile=draw(profiles),
