@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 PAGES = (
     "docs/tutorial.md",
     "docs/why.md",
-    "docs/lab.md",
+    "docs/cables.md",
     "docs/router.md",
     "docs/config.md",
 )

@@ -41,7 +41,7 @@ def test_a_stack_begins_as_a_command_file_says(smolctl: SmolctlEnv) -> None:
 
 def test_the_samples_of_the_docs_are_alike(smolctl: SmolctlEnv) -> None:
     saved = []
-    for name in ("lab.conf", "lab.toml"):
+    for name in ("lab.conf", "stack.toml"):
         stack = name.replace(".", "-")
         smolctl("-q", "-n", stack, "stack", "start", "--config", str(SAMPLES / name), check=True)
         saved.append(smolctl("-n", stack, "config", "save", check=True).stdout)
@@ -51,7 +51,7 @@ def test_the_samples_of_the_docs_are_alike(smolctl: SmolctlEnv) -> None:
 
 def test_the_sample_in_toml_of_the_docs(smolctl: SmolctlEnv) -> None:
     smolctl.environ["SMOLCTL_NEIGH_UNRES_QLEN"] = "7"
-    smolctl("-q", "stack", "start", "--config", str(SAMPLES / "lab.toml"), check=True)
+    smolctl("-q", "stack", "start", "--config", str(SAMPLES / "stack.toml"), check=True)
     origins = {row["key"]: (row["value"], row["origin"]) for row in smolctl.json("sysctl")}
     assert origins["neigh.mcast_solicit"] == (5, "config file")
     assert origins["neigh.unres_qlen"] == (7, "environment")

@@ -78,7 +78,7 @@ def test_data_go_where_man_and_shells_look(built: Built) -> None:
         "share/fish/vendor_completions.d/smolctl.fish",
         "share/doc/smolctl/install.md",
         "share/doc/smolctl/lab.conf",
-        "share/doc/smolctl/lab.toml",
+        "share/doc/smolctl/stack.toml",
         "share/doc/smolctl/systemd/system/smolctl@.service",
         "share/doc/smolctl/systemd/user/smolctl@.service",
     }
