@@ -181,8 +181,9 @@ stack start --config FILE starts a stack with the changes in FILE. FILE has one 
 line, as for smolctl batch, and may hold only changes of the configuration; smolctl config save
 writes such a file. If its name ends in .toml, FILE is TOML: commands (a text or a list) has the
 commands, and the table [sysctl] has settings, which the environment overrides (smolctl-sysctl(8));
-docs/stack.toml is an example. Nobody can reach the stack before all changes are made. With a mistake
-in FILE the stack does not start, no device is left, and the error names the file and the line.
+docs/stack.toml is an example. Nobody can reach the stack before all changes are made. With a
+mistake in FILE the stack does not start, no device is left, and the error names the file and the
+line.
 """,
     "link": """
 A link is an interface of the stack and the device that carries its frames. It comes up when it

@@ -5,7 +5,7 @@ has a part in it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -125,6 +125,8 @@ class _Run:
 
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
         self._scenario, self._setting = scenario, setting
+        # The network as steps have changed it: a node that begins anew finds its links so.
+        self._network = scenario
         self._seed = scenario.seed if setting.seed is None else setting.seed
         self._profile = setting.profile or scenario.profile
         self._until_ns = scenario.until_ns if setting.until_ns is None else setting.until_ns
@@ -165,7 +167,7 @@ class _Run:
             ScenarioError: it cannot be done.
         """
         node, key = self._world.nodes[spec.name], f"nodes.{spec.name}"
-        lines = [(command.line, command.text) for command in self._scenario.setup(spec)]
+        lines = [(command.line, command.text) for command in self._network.setup(spec)]
         texts = dict(lines)
         try:
             changes = self._setting.commands.changes(lines)
@@ -274,7 +276,7 @@ class _Run:
         return [action.end.node] if action.end is not None else []
 
     def _change_link(self, change: LinkChange) -> None:
-        link = self._scenario.link(change.link)
+        link = self._network.link(change.link)
         if change.up is not None:
             self._world.connect(change.link, change.up)
         for end in link.ends:
@@ -289,6 +291,12 @@ class _Run:
                 args["mtu"] = str(change.mtu)
             if args:
                 self._ask(node, "link.set", {"dev": end.dev, **args})
+        netem: dict[str, Any] = dict(change.netem)
+        changed = replace(
+            link, netem=replace(link.netem, **netem), mtu=change.mtu or link.mtu
+        )  # fmt: skip
+        links = tuple(changed if each is link else each for each in self._network.links)
+        self._network = replace(self._network, links=links)
 
     def _send_frame(self, action: SendFrame) -> None:
         self._world.put(action.link, action.data, self._port(action.end))

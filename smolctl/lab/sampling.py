@@ -109,8 +109,8 @@ def label(series: SeriesSpec) -> str:
 
 
 def _rates(values: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Return how much came in a second, since the point before; never less than nothing."""
+    """Return how much came in a second, from each point to the next; never less than nothing."""
     return [
-        (at_ns, max(now - before, 0) * _NS_PER_S / (at_ns - before_ns))
+        (before_ns, max(now - before, 0) * _NS_PER_S / (at_ns - before_ns))
         for (before_ns, before), (at_ns, now) in pairwise(values)
     ]

@@ -179,6 +179,14 @@ def test_a_node_is_stopped_and_started_with_what_the_file_says() -> None:
     assert outcome.faults == []
 
 
+def test_a_node_that_begins_anew_finds_its_links_as_they_are_now() -> None:
+    worse = step("1s", "link = 'c'\ndelay = '50ms'\nmtu = 1280", "")
+    shown = step("3s", "run = 'link show -d eth0'", "b")
+    outcome = played(worse + step("2s", "restart = 'b'", "") + shown)
+    assert "mtu 1280" in outcome.steps[-1].out
+    assert "delay 50ms" in outcome.steps[-1].out
+
+
 def test_a_command_on_a_node_that_is_switched_off_ends() -> None:
     outcome = played(
         step("1s", "run = 'udp recv 9'\nbackground = true", "b") + step("2s", "stop = 'b'", "")
@@ -287,7 +295,7 @@ def test_series_are_taken_at_equal_distances() -> None:
     assert bits.label == "bits"
     rates = outcome.plots[1].lines[0].points
     assert outcome.plots[1].unit == "bit/s"
-    assert rates[0] == (10 * S, bits.points[10][1] / 10)
+    assert rates[0] == (0, bits.points[10][1] / 10)
 
 
 def test_counters_of_all_nodes_are_kept() -> None:
