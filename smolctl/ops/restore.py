@@ -15,7 +15,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.link_options import KINDS
 from smolctl.ops.restore_sockets import Sockets
 from smolctl.ops.scratch import NoDevices, Scratch
-from smolctl.ops.shapes import MAC
+from smolctl.ops.shapes import MAC, zeros
 from smolctl.ops.snapshot import SCHEMA
 from smolctl.stack.fib.exceptions import RouteException
 from smolctl.stack.fib.fib import Fib, LostRoute
@@ -23,7 +23,7 @@ from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.path_mtu import Path, PathMtu
 from smolctl.stack.fib.route import InsertMode, Route, Scope
 from smolctl.stack.fib.rule import Rule, Rules
-from smolctl.stack.interface import Interface, Medium, Vlan
+from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium, Vlan
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.dad import DadEntry, Phase
 from smolctl.stack.ip.network import Network
@@ -46,6 +46,11 @@ from smolctl.wire.address import IPV4, IPV6, family_of, parse_address
 
 _NETWORKS = {IPV4.name: IPV4, IPV6.name: IPV6}
 _SOME_ADDRESS: Row = {"scope": Scope.GLOBAL, "label": ""}
+_WRONG = (
+    LookupError, ValueError, TypeError, AttributeError, AssertionError, OverflowError, MemoryError,
+    SmolctlError,
+)  # fmt: skip
+"""Errors of a row that was not made by ``snapshot``: it may have been written by anybody."""
 _FRAME = bytes(14)
 """In the place of a frame that waits in an outbox."""
 
@@ -73,13 +78,18 @@ def restore(
                 restorer = _Restorer(row, now, random)
             else:
                 restorer.take(row)
-        except (LookupError, ValueError, TypeError, AttributeError, SmolctlError) as error:
+        except _WRONG as error:
             raise InvalidArgument(
                 f"row {number} is no row of a snapshot: {type(error).__name__}: {error}"
             ) from None
     if restorer is None:
         raise InvalidArgument("a snapshot has at least one row, and there is none")
-    return restorer.finish()
+    try:
+        return restorer.finish()
+    except _WRONG as error:
+        raise InvalidArgument(
+            f"the rows of the snapshot do not go together: {type(error).__name__}: {error}"
+        ) from None
 
 
 def _check(row: Mapping[str, Any]) -> None:
@@ -187,7 +197,7 @@ class _Restorer:
         if "netem" in row:
             netem = Netem(**shapes.NETEM.values(row["netem"], self._now))
             link.impairment = Impairment(netem, self._random, stack.timers.alarm)
-        link.outbox = [_FRAME] * row.get("waiting", 0)
+        link.outbox = [_FRAME] * min(row.get("waiting", 0), OUTBOX_LIMIT)
 
     def _place(self, row: Mapping[str, Any]) -> tuple[Network, Interface]:
         """Return of which family and link a row tells."""
@@ -302,7 +312,7 @@ class _Restorer:
     def _waiting(self, row: Mapping[str, Any], link: Interface) -> Packet:
         """Return a packet that waits for a neighbor, with zeros behind its IP header."""
         header = bytes.fromhex(row["header"])
-        data = header + bytes(row["length"] - len(header))
+        data = header + zeros(row["length"] - len(header))
         packet = Packet(data, link, self._now, Trace(), self._stack.shared.recorder)
         parse = ipv6.parse_unchecked if header[:1] >= b"\x60" else ipv4.parse_unchecked
         packet.header = parse(data)

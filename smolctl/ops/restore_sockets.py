@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.ops import snapshot_shapes as shapes
+from smolctl.ops.shapes import zeros
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Trace
@@ -70,9 +71,9 @@ class Sockets:
             net.of(self._stack.interface(dev)).groups.set(address, socket, sources)
         number = row.get("queued", 0)
         if number:
-            rest = row["queue_bytes"] - number * DATAGRAM_OVERHEAD
-            sizes = [rest] + [0] * (number - 1)
-            socket.queue = deque((bytes(size), 0, 0, 0, 0, "", now) for size in sizes)
+            first = zeros(row["queue_bytes"] - number * DATAGRAM_OVERHEAD)
+            queue = [first, *[b""] * (number - 1)]
+            socket.queue = deque((payload, 0, 0, 0, 0, "", now) for payload in queue)
             socket.queue_bytes = row["queue_bytes"]
         if "send_queue" in row:
             self._send_queue(socket, row["send_queue"])
@@ -81,7 +82,7 @@ class Sockets:
         queue = SendQueue(**{"retry_ns": self._now, **shapes.SEND_QUEUE.values(row, self._now)})
         for size, dst, dport, *src in row["items"]:
             source = parse_address(src[0]) if src else None
-            item = OutgoingDatagram(bytes(size), parse_address(dst), dport, source, Trace())
+            item = OutgoingDatagram(zeros(size), parse_address(dst), dport, source, Trace())
             queue.push(item, queue.last_ns)
         socket.send_queue = queue
         self._stack.timers.alarm.set(queue.retry_ns)

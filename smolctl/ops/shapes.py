@@ -17,6 +17,20 @@ _NO_TIMES = (NEVER, -NEVER)
 _FAMILIES = {family.name: family for family in (IPV4, IPV6)}
 
 
+_ZEROS_MAX = 1 << 28
+
+
+def zeros(size: int) -> bytes:
+    """Return what stands for a payload.
+
+    Raises:
+        ValueError: no queue is that long: nobody has to find memory for it.
+    """
+    if not 0 <= size <= _ZEROS_MAX:
+        raise ValueError(f"{size} bytes cannot wait anywhere")
+    return bytes(size)
+
+
 class Kind(NamedTuple):
     """The two ways between a value and JSON; both are given the time of the snapshot, ns."""
 

@@ -1,7 +1,9 @@
 """Snapshots: nothing is forgotten, and what is no snapshot is refused with what is wrong."""
 
 import json
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from random import Random
 from typing import Any
 
 import pytest
@@ -223,6 +225,23 @@ def test_a_row_that_is_none_is_named(row: Any) -> None:
     rows = snapshot_of(Api())
     with pytest.raises(InvalidArgument, match=f"row {len(rows) + 1}"):
         restore([*rows, row], 0)
+
+
+ODD: tuple[Any, ...] = (None, -1, 1 << 70, 1.5, "", "x", "::", [], [1], {}, {"x": 1}, True)
+
+
+@pytest.mark.parametrize("seed", range(amount(200, 6)))
+def test_any_value_is_taken_or_refused_with_its_row(seed: int, busy: Api) -> None:
+    api, random = busy, Random(seed)
+    Changes(seed, ipv6=True).some(api, 10)
+    rows = snapshot_of(api)
+    for _ in range(30):
+        number = random.randrange(len(rows))
+        key = random.choice(list(rows[number]))
+        changed = [*rows]
+        changed[number] = {**rows[number], key: random.choice(ODD)}
+        with suppress(InvalidArgument):
+            restore(changed, 0)
 
 
 # --- what every noun shows ------------------------------------------------------------------------
