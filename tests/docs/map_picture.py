@@ -1,4 +1,4 @@
-"""docs/map.svg: the hosts of docs/lab.md as ``smolctl map --svg`` draws them."""
+"""docs/map.svg: the hosts of docs/cables.md as ``smolctl map --svg`` draws them."""
 
 from pathlib import Path
 

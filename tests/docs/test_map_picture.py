@@ -1,4 +1,4 @@
-"""docs/map.svg is what ``smolctl map --svg`` draws of the hosts of docs/lab.md."""
+"""docs/map.svg is what ``smolctl map --svg`` draws of the hosts of docs/cables.md."""
 
 from tests.docs.map_picture import PICTURE, picture
 
@@ -8,4 +8,4 @@ def test_the_picture_of_the_lab_is_true() -> None:
 
 
 def test_the_page_shows_it() -> None:
-    assert "(map.svg)" in (PICTURE.parent / "lab.md").read_text()
+    assert "(map.svg)" in (PICTURE.parent / "cables.md").read_text()
