@@ -347,6 +347,8 @@ class World:
         recorder.begin, recorder.record = begun, recorded
 
     def _note(self, node: str, trace: Trace) -> None:
+        if trace.parts:
+            return  # its fragments are noted: what became of them is counted, and nothing else
         kind, why = _KINDS.get(trace.fate or Fate.SENT), trace.reason
         if kind is not None and why is not None and why is not reason.LAB_DELAY:
             text = why.why(trace.detail)

@@ -22,7 +22,8 @@ from smolctl.near import did_you_mean
 from smolctl.path.reaches import reach
 from smolctl.stack.sysctl.profiles import PROFILES
 
-_OF_ONE = ("ladder", "plot", "pcap", "svg", "plot_svg")
+_DRAWN = ("ladder", "plot", "svg", "plot_svg")
+_OF_ONE = (*_DRAWN, "pcap")
 """Options that are about one scenario."""
 _HEAVY = ("travels", "marks")
 """The keys of a document about each packet: too much to be told of many scenarios."""
@@ -152,7 +153,9 @@ def _drawn(outcome: Outcome, args: Args, out: Output) -> Iterator[str]:
     Raises:
         UsageFault: plots are asked for, and the file has none.
     """
-    from smolctl.cli.nouns import lab_draw
+    if not any(option in args for option in _DRAWN):
+        return
+    from smolctl.cli.nouns import lab_draw  # it costs as much as a run
 
     if ("plot" in args or "plot_svg" in args) and not outcome.plots:
         raise UsageFault(
