@@ -7,6 +7,7 @@ of its parent's: connections that it inherits go on, and what needs the stack sa
 import errno
 import os
 import select
+from contextlib import suppress
 from socket import socket as Raw
 from threading import RLock
 from typing import Any, NamedTuple
@@ -126,6 +127,13 @@ class Hub:
                     self._receive()
             except OSError:
                 self.dead = True
+
+    def answers(self, number: int) -> bool:
+        """Tell whether the daemon is there, by asking it something about a socket."""
+        if self.mine and not self.dead:
+            with suppress(OSError):  # a refusal is an answer as well: it may be closed there
+                self.call("get", number, {"name": "keepalive"})
+        return not self.dead
 
     def add(self, number: int) -> Ending:
         """Return where a socket is told of its errors."""

@@ -452,7 +452,9 @@ class StreamSocket(socket.socket):
         nothing, it is gone.
         """
         self.__hub.look()
-        in_order = self.__deaf or (self.__mute and not self.__hub.dead)
+        # Of one that is killed, the kernel closes this descriptor before or after the hub's.
+        told = self.__deaf or self.__ending.failed
+        in_order = self.__deaf or (self.__mute and (told or self.__hub.answers(self.__number)))
         if not self.__ending.failed and not in_order:
             self.__ending.fail(gone(self.stack))
 

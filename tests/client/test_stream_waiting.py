@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from smolctl.client import StreamSocket
+from smolctl.client import StreamSocket, stop_daemon
 from tests.kit.home import Home
 from tests.kit.process import PATIENCE_SECONDS, wait_until
 
@@ -115,3 +115,30 @@ def test_shutdown_of_a_socket_that_listens_wakes_who_accepts(listener: StreamSoc
             return again.connect_ex(HERE) == errno.ECONNREFUSED
 
     wait_until(refused, "the port to be closed")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_answer_that_a_stopped_stack_breaks_off_is_not_taken_for_whole(
+    home: Home, listener: StreamSocket, how: str
+) -> None:
+    """A request is sent whole, and what ends then may be the answer or the stack."""
+    told: list[int | None] = []
+
+    def read() -> None:
+        try:
+            client.recv(1)
+        except OSError as error:
+            told.append(error.errno)
+
+    with StreamSocket() as client:
+        client.connect(HERE)
+        with listener.accept()[0]:
+            client.shutdown(socket.SHUT_WR)
+            reader = threading.Thread(target=read)
+            reader.start()
+            if how == "stop":
+                stop_daemon()
+            else:
+                os.kill(home.connect().pid, signal.SIGKILL)
+            reader.join(PATIENCE_SECONDS)
+    assert told == [errno.ECONNRESET]
