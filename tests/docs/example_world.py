@@ -98,6 +98,9 @@ SERVERS: dict[str, str] = {
 STATUS: dict[str, int] = {
     # The answer is no, or there is something to tell: docs of the command say so.
     "smolctl why udp default 10.0.0.2:53 --path": 1,
+    "smolctl reach udp 53": 1,
+    "smolctl reach tcp 80 --stacks default,peer": 1,
+    "smolctl reach --lab asymmetric-routes": 1,
     "smolctl why icmp 8.8.8.8 --size 1473 --df": 1,
     "smolctl -v tcp scan 10.0.0.2 20-60": 1,
     "smolctl config diff lab.conf": 1,

@@ -259,7 +259,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("why-path", "why icmp any 10.0.0.2 --path"),
     ("why-path", "why udp any 10.0.0.2:9 --path"),
     ("why-path", "why udp any 8.8.8.8:53 --path"),
-    ("reach", "reach --lab no-route-back"),
+    ("reach", "reach --lab asymmetric-routes"),
     ("reach", "reach udp 7 --lab cache-of-four --addresses"),
     ("error", "reach udp 0"),
     ("why-list", "why list"),

@@ -21,7 +21,6 @@ OPTIONS: tuple[Word, ...] = (
         "config",
         "of the stacks that these files make: output of config save, or of stack snapshot",
         "FILES",
-        complete="file",
     ),
     option(
         "lab",

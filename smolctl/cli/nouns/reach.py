@@ -77,18 +77,18 @@ COMMAND = Verb(
         *path_stacks.OPTIONS,
     ),
     examples=(
-        "smolctl reach",
         "smolctl reach udp 53",
-        "smolctl reach tcp 80 --stacks a,b,router",
-        "smolctl -6 reach --addresses",
-        "smolctl reach --config a.conf,b.conf",
-        "smolctl -j reach",
+        "smolctl reach --stacks default,peer",
+        "smolctl reach tcp 80 --stacks default,peer",
+        "smolctl -6 reach --addresses --stacks default,peer",
+        "smolctl reach --lab asymmetric-routes",
+        "smolctl -j reach --stacks default,peer",
     ),
-    notes="Nothing is sent: each pair is a question of smolctl why --path, asked of copies of the"
-    " stacks as they are now. A stack is asked for its first address that others can use. Stacks"
-    " that nothing tells apart share a row and a column. + works, and a letter is a reason, listed"
-    " below with a command that tells all about one such pair. Of UDP, a program that sends back"
-    " what it gets would answer. 100 stacks are 9,900 questions, and take half a minute. The exit"
-    " status is 0 if all reach all, 1 if not, and 4 if it cannot be said of some pairs, since"
-    " packets leave your stacks.",
+    notes="Without words it is about all stacks that run, and about echo requests. Nothing is sent:"
+    " each pair is a question of smolctl why --path, asked of copies of the stacks as they are now."
+    " A stack is asked for its first address that others can use. Stacks that nothing tells apart"
+    " share a row and a column. + works, and a letter is a reason, listed below with a command that"
+    " tells all about one such pair. Of UDP, a program that sends back what it gets would answer."
+    " 100 stacks are 9,900 questions, and take half a minute. The exit status is 0 if all reach"
+    " all, 1 if not, and 4 if it cannot be said of some pairs, since packets leave your stacks.",
 )

@@ -21,7 +21,7 @@ from smolctl.cli.words.parser import Parser
 FILES = "<files>"
 """Stands among the words for the names of files: no word of ours looks like that."""
 
-_OF_FILES = ("FILE", "PATH")
+_OF_FILES = ("FILE", "FILES", "PATH")
 """Values that are names of files, by the names that they have in help."""
 
 

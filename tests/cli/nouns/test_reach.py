@@ -18,7 +18,6 @@ from tests.path import network
 
 COMMANDS = LabCommands()
 WORKS = Answer(Outcome.WORKS)
-CLOSED = ("udp-port-closed", "udp-no-socket")
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +82,12 @@ def test_a_wrong_question_is_an_error_of_one_line(world: World, words: str, said
 
 
 def test_nodes_of_a_scenario_are_asked_by_both_commands(world: World) -> None:
-    said = run(world, "reach --lab no-route-back")
-    ask = "why icmp a 10.0.1.2 --lab no-route-back --path"
-    assert f"      smolctl {ask}" in said.out.splitlines()
+    said = run(world, "reach --lab asymmetric-routes")
+    ask = "why icmp b 10.0.0.1 --lab asymmetric-routes --path"
+    assert f"       smolctl {ask}" in said.out.splitlines()
     path = run(world, ask)
     assert path.status == said.status == exits.NO
-    assert "verdict: the answer breaks at b - tx-no-route" in path.out
+    assert "verdict: the answer breaks at r1 - fwd-no-route" in path.out
 
 
 # --- the text -------------------------------------------------------------------------------------

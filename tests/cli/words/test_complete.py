@@ -34,9 +34,9 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "map", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
-                 "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp", "tcp",
-                 "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab", "batch",
-                 "config", "doctor", "help"]),
+                 "sysctl", "socket", "stats", "monitor", "explain", "why", "reach", "trace",
+                 "udp", "tcp", "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab",
+                 "batch", "config", "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
         (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
