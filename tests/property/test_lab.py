@@ -34,7 +34,11 @@ RUNS = (
     "link set eth0 down", "link set eth0 up", "addr add 10.0.0.{n}/24 dev eth0",
     "sysctl ip.forward=1", "traceroute -q 1 -w 0.2 -m 3 {dst}",
 )  # fmt: skip
-FRAMES = ("ffffffffffff02000000000a0806", "ffffffffffff02000000000a0842", "02000000020102000000010186dd60")
+FRAMES = (
+    "ffffffffffff02000000000a0806",
+    "ffffffffffff02000000000a0842",
+    "02000000020102000000010186dd60",
+)
 
 
 @st.composite
