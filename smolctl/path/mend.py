@@ -89,7 +89,7 @@ def _proven(net: Net, story: Story, made: list[Fix]) -> Mended:
             new = follow(net, story.question, _changes([*made, fix]))
         except SmolctlError:  # the change is refused
             continue
-        if _gained(new) > _gained(story) and not _circles(new):
+        if _gained(new) > _gained(story) and not _circles(new) and not _is_detour(new, story):
             best.append((fix, new))
     works = [each for each in best if each[1].outcome is Outcome.WORKS]
     best = works or sorted(best, key=lambda each: _gained(each[1]), reverse=True)[:1]
@@ -125,6 +125,13 @@ def _gained(story: Story) -> tuple[int, int, int]:
     steps = 0 if story.at is None else len(story.at.trace.raw_steps)
     asking = story.at is not None and story.at.leg is Leg.ASIDE
     return stage, len(story.reached(leg)), 0 if asking else steps
+
+
+def _is_detour(new: Story, old: Story) -> bool:
+    """Tell whether a packet only takes another way to where it broke before."""
+    if new.at is None or old.at is None or (new.at.node, new.reason) != (old.at.node, old.reason):
+        return False
+    return new.reached(new.leg) != old.reached(old.leg)
 
 
 def _circles(story: Story) -> bool:
