@@ -28,8 +28,8 @@ from smolctl.stack.transport.udp.socket import Datagram, UdpSocket
 
 _LONGEST_NS = 120_000_000_000
 """Virtual time after which nothing more is waited for: ARP gives up after three seconds."""
-_FRAMES_MAX = 20_000
-"""Frames after which it is a storm, and no passage."""
+_FRAMES_MAX = 12_000
+"""Frames after which it is a storm: more than the biggest datagram has in a loop of 255 hops."""
 
 
 Changes = Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]

@@ -8,7 +8,7 @@ import pytest
 from smolctl.lab.node import Node
 from smolctl.lab.world import World
 from smolctl.path.follow import follow
-from smolctl.path.net import Net, net_of_world
+from smolctl.path.net import End, Line, Net, net_of_world
 from smolctl.path.story import Leg, Outcome, PathQuestion, Story
 from smolctl.path.tell import tell
 from smolctl.stack.explain.predict import Question
@@ -189,3 +189,36 @@ def test_a_vlan_that_is_missing_is_where_it_breaks(net: Three) -> None:
     story = net.asked("icmp", "10.5.0.2")
     assert (story.at and story.at.node) == "r"
     assert (story.reason and story.reason.name) == "rx-vlan-unknown"
+
+
+def outside(net: Three) -> Net:
+    """Return the network without b: its wire is a TAP of r's."""
+    found = net.net
+    stacks = {name: stack for name, stack in found.stacks.items() if name != "b"}
+    lines = {**found.lines, "c2": Line((End("r", "eth1"),), "the Linux kernel")}
+    return Net(stacks, lines, found.now_ns)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_leaves_for_the_kernel_is_not_guessed(net: Three, known: bool) -> None:
+    if known:
+        net.r.call("neigh.add", dst="10.0.2.1", lladdr="02:00:00:00:00:77", dev="eth1")
+    packet = Question("icmp", None, parse_address("10.0.2.1"))
+    story = follow(outside(net), PathQuestion("a", packet))
+    assert story.outcome is Outcome.OUTSIDE
+    row = tell(story)
+    assert row["verdict"] == "not known: it leaves for the Linux kernel by eth1 from r"
+    assert ("is asked for a MAC address" in row["why"]) is not known
+    assert (row["fix"], row["ok"], story.told, story.errno) == ([], False, (), "")
+
+
+def test_a_storm_ends(net: Three) -> None:
+    """Each frame of a loop is doubled on its way, so there are more and more of them."""
+    net.r.call("route.add", dst="10.0.9.0/24", via="10.0.2.1")
+    net.b.call("sysctl.set", key="ip.forward", value="1")
+    for node, dev in ((net.r, "eth1"), (net.b, "eth0")):
+        node.call("link.set", dev=dev, duplicate="100%")
+    story = net.asked("icmp", "10.0.9.1")
+    assert story.endless
+    assert story.outcome is Outcome.BREAKS
+    assert str(tell(story)["verdict"]).startswith("becomes a storm")
