@@ -17,7 +17,7 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way
-from smolctl.stack.reason import Detail
+from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import sysctl
 from smolctl.stack.trace.trace import Direction
@@ -64,7 +64,7 @@ def mend(net: Net, story: Story) -> list[Mended]:
     first, result = story, list[Mended]()
     made: list[Fix] = []
     for _ in range(_DEPTH):
-        if story.outcome is not Outcome.BREAKS:
+        if story.outcome is not Outcome.BREAKS or (result and _learns(story)):
             break
         found = _proven(net, story, made)
         result.append(found)
@@ -72,7 +72,7 @@ def mend(net: Net, story: Story) -> list[Mended]:
             break
         made.append(found.fixes[0])
         story = found.then
-    if first.next is not None and first.next.ok and not story.ok:
+    if _learns(first) and not story.ok:
         return []  # the sender has learned to send less, and no change lets it send more
     return result
 
@@ -118,13 +118,18 @@ def _changes(fixes: list[Fix]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]
     return changes
 
 
-def _gained(story: Story) -> tuple[int, int, int]:
+def _learns(story: Story) -> bool:
+    """Tell whether the sender learns what it may send, so that the next packet gets through."""
+    return story.next is not None and story.next.ok
+
+
+def _gained(story: Story) -> tuple[int, bool, int, int]:
     """Return how far a packet comes: which leg, over how many nodes, and at the last one."""
     stage = 2 if story.outcome is Outcome.WORKS else int(story.taken)
     leg = Leg.ANSWER if story.taken else Leg.PACKET
     steps = 0 if story.at is None else len(story.at.trace.raw_steps)
     asking = story.at is not None and story.at.leg is Leg.ASIDE
-    return stage, len(story.reached(leg)), 0 if asking else steps
+    return stage, _learns(story), len(story.reached(leg)), 0 if asking else steps
 
 
 def _is_detour(new: Story, old: Story) -> bool:
@@ -149,17 +154,16 @@ def _candidates(net: Net, story: Story) -> Iterator[Fix]:
     target = _target(story)
     known = target is not None and _owner(net, target) is not None
     if why is not None:
-        commands = why.candidates(detail)
-        values = detail.recorded if isinstance(detail, Detail) else detail
-        stack = net.stacks[at.node]
-        for command in commands:
-            if command.startswith(_ADD) and _is_taken(net, command):
+        for fix in _suggested(net, at.node, why, detail):
+            if fix.command.startswith(_ADD) and _is_taken(net, fix.command):
                 continue
-            if " route add " in command and not known:
+            if " route add " in fix.command and not known:
                 continue  # it would only be lost further away
-            dev = str(values.get("dev", ""))
-            for each in (_at_link(stack, command, dev), command):
-                yield Fix(at.node, each, values)
+            yield fix
+    if why is reasons.FWD_TOO_BIG:  # who is told sends less
+        for hop in story.hops:
+            if hop.leg is Leg.ERROR and hop.failed and hop.trace.reason is not None:
+                yield from _suggested(net, hop.node, hop.trace.reason, hop.trace.detail)
     if why is reasons.RX_FRAME_TOO_LONG:
         yield from _mtus(net, at)
     macs = list(_neighbors(net, story))
@@ -170,6 +174,16 @@ def _candidates(net: Net, story: Story) -> Iterator[Fix]:
         yield from _links(net, at.node, target)
     if target is not None and known and why in _ROUTED:
         yield from _routes(net, story, target)
+
+
+def _suggested(net: Net, node: str, why: Reason, detail: Mapping[str, object]) -> Iterator[Fix]:
+    """Yield the commands that a stack itself would suggest; a sysctl's at the link before all."""
+    commands = why.candidates(detail)
+    values = detail.recorded if isinstance(detail, Detail) else detail
+    for command in commands:
+        dev = str(values.get("dev", ""))
+        for each in (_at_link(net.stacks[node], command, dev), command):
+            yield Fix(node, each, values)
 
 
 def _is_taken(net: Net, command: str) -> bool:

@@ -105,7 +105,8 @@ def _why(story: Story) -> str:
         asked = " is asked for a MAC address; it" if story.at.leg is Leg.ASIDE else ""
         return f"{story.at.seen.outside}{asked} is none of the stacks that were looked at"
     if story.reason is not None:
-        return story.reason.why(story.detail) + _circle(story) + _strangers(story) + _told(story)
+        more = (_circle(story), _strangers(story), _untold(story), _told(story))
+        return story.reason.why(story.detail) + "".join(more)
     if story.outcome is Outcome.BREAKS:
         return "nothing came of it, and no reason was recorded" + _told(story)
     return _lucky(story) or "nothing was in its way"
@@ -143,6 +144,15 @@ def _strangers(story: Story) -> str:
     if len(names) > _HEARD_MAX:
         return f"; {len(names)} stacks heard it, and none of them has the address"
     return f"; heard by {', '.join(names)}, without the address" if names else ""
+
+
+def _untold(story: Story) -> str:
+    """Return where the ICMP error ended that was to tell the sender; a black hole without it."""
+    who = next((hop.node for hop in story.hops if hop.leg is story.leg), story.question.node)
+    for hop in story.hops:
+        if hop.leg is Leg.ERROR and hop.failed and hop.node != who and hop.trace.reason is not None:
+            return f"; {who} is not told: the error ends at {hop.node} - {hop.trace.reason.name}"
+    return ""
 
 
 def _told(story: Story) -> str:

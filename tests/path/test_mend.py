@@ -100,3 +100,17 @@ def test_a_loop_names_those_who_make_it() -> None:
         "r2 route add 10.0.9.0/24 via 10.0.1.254",
     )
     assert str(row["why"]).endswith("it went round between r1 and r2")
+
+
+def test_a_black_hole_is_whoever_keeps_the_sender_from_being_told() -> None:
+    row = told(
+        "a udp 10.0.2.1 7000", "r1 link set eth1 mtu 1400", "b link set eth0 mtu 1400",
+        "r1 rule add iif lo to 10.0.1.0/24 priority 100 blackhole", size=1450,
+    )  # fmt: skip
+    assert row["verdict"] == "breaks at r1 - fwd-too-big"
+    assert str(row["why"]).endswith("; a is not told: the error ends at r1 - tx-rule-blackhole")
+    assert row["fix"] == [
+        "smolctl -n r1 rule del priority 100 from all to 10.0.1.0/24 iif lo blackhole"
+    ]
+    (then,) = row["then"]
+    assert str(then["why"]).endswith("a learns that, and what it sends next gets through")
