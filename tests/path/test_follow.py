@@ -7,6 +7,7 @@ import pytest
 
 from smolctl.lab.node import Node
 from smolctl.lab.world import World
+from smolctl.path import passage
 from smolctl.path.follow import follow
 from smolctl.path.net import End, Line, Net, net_of_world
 from smolctl.path.story import Leg, Outcome, PathQuestion, Story
@@ -212,8 +213,9 @@ def test_what_leaves_for_the_kernel_is_not_guessed(net: Three, known: bool) -> N
     assert (row["fix"], row["ok"], story.told, story.errno) == ([], False, (), "")
 
 
-def test_a_storm_ends(net: Three) -> None:
+def test_a_storm_ends(net: Three, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each frame of a loop is doubled on its way, so there are more and more of them."""
+    monkeypatch.setattr(passage, "_FRAMES_MAX", 1000)  # sooner than for anybody else
     net.r.call("route.add", dst="10.0.9.0/24", via="10.0.2.1")
     net.b.call("sysctl.set", key="ip.forward", value="1")
     for node, dev in ((net.r, "eth1"), (net.b, "eth0")):
