@@ -187,6 +187,7 @@ def _shown(data: bytes) -> str:
 def _program(expected: ProgramReceived, evidence: Evidence, _: int) -> Verdict:
     program = evidence.programs[expected.program]
     reads = [data for at_ns, data in program.reads if within(expected.window, at_ns)]
+    read = len(reads)
     if expected.data and program.stream:
         reads = reads if expected.data in b"".join(reads) else []
     elif expected.data:
@@ -200,9 +201,11 @@ def _program(expected: ProgramReceived, evidence: Evidence, _: int) -> Verdict:
     wanted = filters.parse(program.port_words)
     there = taken(evidence.timeline, program.node, wanted, expected.window)
     if there:
-        arrived = counted(len(there), "packet")
-        but = ";" if number else ", although"
-        text = f"{said}{but} {arrived} for it arrived at {program.node}; {program.state}"
+        text = said
+        if program.stream or len(there) > read:
+            arrived = counted(len(there), "packet")
+            but = ";" if number else ", although"
+            text += f"{but} {arrived} for it arrived at {program.node}; {program.state}"
         lost = trouble(evidence.timeline, program.node, wanted, expected.window)
         if lost is None:
             return False, Seen(text, program.node)

@@ -115,6 +115,8 @@ def expectations(rows: Sequence[Row], out: Output) -> Iterator[str]:
         if met:
             head = out.paint("good", "ok") + " " * 6
             yield from out.folded(head, 8, f"{text}: {row['seen']}")
+        elif met is None and out.options.quiet:
+            continue
         elif met is None:
             yield from out.folded("-" + " " * 7, 8, f"{text}: not asked, {row['seen']}")
         else:
