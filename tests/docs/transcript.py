@@ -20,6 +20,7 @@ PAGES = (
     "docs/tutorial.md",
     "docs/why.md",
     "docs/cables.md",
+    "docs/lab.md",
     "docs/router.md",
     "docs/config.md",
 )

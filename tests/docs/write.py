@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.conformance import requirements
-from tests.docs import map_picture, picture, reference, rooms
+from tests.docs import lab_pictures, map_picture, picture, reference, rooms
 from tests.docs.script import SCRIPT, shown_script
 from tests.docs.transcript import PAGES, written
 from tests.e2e.odd import reasons_page
@@ -64,6 +64,7 @@ def write_rooms() -> None:
 if __name__ == "__main__":
     write_transcripts()
     picture.write()
+    lab_pictures.write()
     map_picture.write()
     write_readme()
     write_reference()

@@ -239,7 +239,8 @@ def serve(control: socket.socket, door: socket.socket) -> None:
     from smolctl.cli.main import NOUNS
 
     daemon = ("__main__", "environment", "process", "setup")
-    for name in (*(f"cli.nouns.{noun}" for noun in NOUNS), *(f"daemon.{part}" for part in daemon)):
+    nouns = (*NOUNS, "lab_run", "lab_compare")
+    for name in (*(f"cli.nouns.{noun}" for noun in nouns), *(f"daemon.{part}" for part in daemon)):
         import_module(f"smolctl.{name}")
     launch._spawn = _spawn
     reader, writer = os.pipe()
