@@ -39,6 +39,8 @@ the third shows what smoltcp 0.9.1 does. The settings in the last column alone m
   answered.
 - smoltcp has one set of addresses, routes and neighbors for each interface, and the interface that
   is polled first sends. smolctl has one FIB in every profile, and the order does not matter.
+- smoltcp answers ARP whose sender has one of its own addresses, and learns it. smolctl drops it as
+  a conflict in every profile, as Linux drops it.
 
 ## What each profile sets
 
