@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ops": {"counted", "errors", "near", "wire", "stack", "control"},
     "lab": {"counted", "errors", "near", "wire", "stack", "ops", "capture"},
     "path": {"counted", "errors", "near", "wire", "stack", "ops", "lab"},
+    "host": {"counted", "errors", "near", "wire", "stack", "ops"},
     "daemon": {
         *("counted", "descriptors", "errors", "near", "wire", "stack", "ops", "device", "control"),
         "",

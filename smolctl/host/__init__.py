@@ -1,0 +1,1 @@
+"""The Linux host: a network namespace, read and copied."""

@@ -1,0 +1,148 @@
+"""Dumps of the kernel's tables by netlink (RFC 3549, netlink(7)).
+
+Nothing here needs root. A library for all of rtnetlink makes objects of each attribute; 100,000
+routes take it ten seconds.
+"""
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from errno import EPROTO
+
+from smolctl.errors import SmolctlError
+
+# linux/netlink.h
+ROUTE, SOCK_DIAG = 0, 4
+_REQUEST, _DUMP = 0x1, 0x300
+_DUMP_INTR = 0x10
+_ERROR, _DONE = 2, 3
+_SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
+_ATTRIBUTE = struct.Struct("=HH")  # length, type
+_CODE = struct.Struct("=i")
+_NESTED = 0xC000
+"""NLA_F_NESTED and NLA_F_NET_BYTEORDER: what else the type of an attribute says."""
+_BUFFER = 1 << 18
+_ROOM = 8 << 20
+_TRIES = 8
+_TIMEOUT_S = 10.0
+
+
+class NetlinkError(SmolctlError):
+    """The kernel refuses to tell of a table."""
+
+    code = "netlink"
+
+
+Attributes = dict[int, bytes]
+"""The last value of each type of attribute."""
+
+
+class Netlink:
+    """A connection to the kernel, of the network namespace in which it was made.
+
+    Args:
+        protocol: ``ROUTE`` or ``SOCK_DIAG``.
+
+    Raises:
+        NetlinkError: the kernel has no such thing.
+    """
+
+    def __init__(self, protocol: int = ROUTE) -> None:
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+        except OSError as error:
+            raise NetlinkError(f"cannot ask the kernel by netlink: {error.strerror}") from None
+        self._socket.settimeout(_TIMEOUT_S)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+        # Kernels of 4.20 and newer would else take no notice of what the header selects; older ones
+        # never do, and tell of everything.
+        with suppress(OSError):
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+        self._number = 0
+
+    def __enter__(self) -> "Netlink":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """Return all messages of a table, without their netlink headers, in the kernel's order.
+
+        Args:
+            kind: RTM_GETROUTE, ...
+            body: the header of that message.
+
+        Raises:
+            NetlinkError: the kernel refuses, or the table changes all the time.
+        """
+        for _ in range(_TRIES):
+            messages, whole = self._dump(kind, body)
+            if whole:
+                return messages
+        raise NetlinkError("the table changes while it is read, again and again", hint="try again")
+
+    def _dump(self, kind: int, body: bytes) -> tuple[list[bytes], bool]:
+        """Return the messages, and whether the table stayed as it was meanwhile."""
+        self._number += 1
+        header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, self._number, 0)
+        found, whole = [], True
+        try:
+            self._socket.send(header + body)
+            while True:
+                data = self._socket.recv(_BUFFER)
+                for at, end, what, flags, number in _messages(data):
+                    if number != self._number:
+                        continue  # of a dump that was given up
+                    if flags & _DUMP_INTR:
+                        whole = False
+                    if what in (_DONE, _ERROR):
+                        code = _CODE.unpack_from(data, at)[0] if end - at >= _CODE.size else 0
+                        if code:
+                            raise OSError(-code, os.strerror(-code))
+                        return found, whole
+                    found.append(data[at:end])
+        except OSError as error:
+            why = error.strerror or "no answer"
+            raise NetlinkError(f"the kernel does not tell of its tables: {why}") from None
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield where each message's body begins and ends, its type, flags and number."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, what, flags, number, _ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size or at + length > len(data):
+            raise OSError(EPROTO, os.strerror(EPROTO))
+        yield at + _HEADER.size, at + length, what, flags, number
+        at += (length + 3) & ~3
+
+
+def attributes(data: bytes, at: int) -> Attributes:
+    """Return the attributes of a message from an offset on; what is cut short is left out."""
+    found, end, unpack = {}, len(data), _ATTRIBUTE.unpack_from
+    while at + 4 <= end:
+        length, kind = unpack(data, at)
+        if length < 4 or at + length > end:
+            break
+        found[kind & ~_NESTED] = data[at + 4 : at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of all attributes, of which several may have one type."""
+    at, end = 0, len(data)
+    while at + 4 <= end:
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        if length < 4 or at + length > end:
+            return
+        yield kind & ~_NESTED, data[at + 4 : at + length]
+        at += (length + 3) & ~3
