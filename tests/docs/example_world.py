@@ -68,6 +68,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "why show": ("udp send 10.0.0.2:9 x -q -i 0 -c 420",),
     "smolctl config diff --to other": ("-n other batch lab.conf",),
     "smolctl --stack lab stack stop": ("-n lab stack start",),
+    "smolctl lab down no-route-back": ("lab up no-route-back",),
     "smolctl link set eth0 loss 10% delay 20ms jitter 5ms": ("link add eth0 type cable name c3",),
     "smolctl link set eth0 loss 0 delay 0 jitter 0": ("link add eth0 type cable name c3",),
 }

@@ -81,12 +81,16 @@ def ours(env: SmolctlEnv, run: Run, example: str) -> Iterator[None]:
             run(f"link del {name}")
         world.start(env)
         return
+    if path == "lab up":
+        assert run("lab down no-route-back") == 0
+        return
     for name in ("default", "lab", "b", "other"):
         run(f"-q --no-start -n {name} stack stop")
 
 
 READS = re.compile(
     r"(^|\b(?!stack ))(show|get|list|log|status|last|save|drops|explain)$|^why|^ping$|^trace"
+    "|^reach|^map|^lab (run|compare|new|down)"
 )
 """Paths of commands that change nothing that another example sees."""
 WITH_LINKS = {

@@ -24,6 +24,10 @@ NO_PLACE = {
     "tcp connect": (SOCKETS, "use tcp send"),
     "tcp http": (SOCKETS, "use tcp send HOST:80 with the request as its data"),
     "tcp listen": (SOCKETS, "use tcp echo"),
+    **{
+        f"lab {verb}": ("it is in one already", f"smolctl lab {verb}, in a shell")
+        for verb in ("run", "list", "show", "new", "compare", "up", "down")
+    },
 }
 """Commands that make no sense in a lab, why, and what to do instead."""
 _FILES = ("batch", "config diff")
@@ -257,8 +261,8 @@ class Nowhere:
         return nullcontext()
 
     def stacks(self) -> list[str]:
-        """Return that there are none."""
-        return []
+        """Return one: a lab has nodes, though nobody knows yet which."""
+        return ["node"]
 
     def look(self, stack: str, op: str, **args: Any) -> list[Row]:
         """Leave the command.

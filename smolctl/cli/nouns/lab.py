@@ -190,7 +190,10 @@ COMMAND = Noun(
             "start the nodes of a scenario as stacks of your own, on real cables",
             _up,
             (_FILE, _PROFILE),
-            examples=("smolctl lab up no-route-back", "smolctl lab up mine.toml --profile rfc1122"),
+            examples=(
+                "smolctl lab up no-route-back",
+                "smolctl lab up no-route-back --profile rfc1122",
+            ),
             notes="Each node becomes a stack of its name with the same configuration; all of them"
             " are started, or none. Real time passes. Steps, programs and expectations are for lab"
             " run; ask and change the stacks as any others. smolctl lab down stops them.",

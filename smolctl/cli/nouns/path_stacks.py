@@ -82,6 +82,8 @@ def network(session: Session, chosen: Chosen) -> "Net":
         changes, snapshots = _files(session, chosen.config.split(","))
         return from_snapshots(snapshots) if snapshots else from_configurations(changes)
     names = None if chosen.stacks is None else chosen.stacks.split(",")
+    if names is None and session.options.named:
+        session.call("stack.status")  # a stack that is named has to run
     return from_snapshots(_snapshots(session, names))
 
 
