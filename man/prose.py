@@ -577,7 +577,8 @@ shows can be looked at with ping, why and monitor, from several terminals.
 In the capture file that --pcap writes, each interface is called NODE:INTERFACE, and comments say
 why a packet was dropped; smolctl capture --read shows it.
 
-docs/reference/scenario.md has every key of the files.
+docs/reference/scenario.md has every key of the files. -v says how many frames a second the machine
+has simulated.
 """,
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is

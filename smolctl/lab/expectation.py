@@ -207,7 +207,7 @@ class SeriesSpec:
 
     Attributes:
         counter: LAYER.NAME of ``smolctl stats``.
-        program: what it has read: datagrams, or bytes with TCP.
+        program: a program of the file; ``of`` says what of it: of ``SERIES_OF`` or ``TCP_OF``.
         link: bits that its ends have sent.
         label: its name in the plot; None for one that is made from the rest.
     """
@@ -215,9 +215,20 @@ class SeriesSpec:
     node: str | None = None
     counter: str | None = None
     program: str | None = None
+    of: str = "read"
     link: str | None = None
     label: str | None = None
     line: int = line_field()
+
+
+SERIES_OF = ("read", "sent", "unread")
+"""Values of any program: what it has read (datagrams, bytes with TCP); bytes that its sockets took;
+bytes that wait in them to be read."""
+TCP_OF = ("unsent", "in-flight", "cwnd", "rtt")
+"""Values of one with TCP: bytes that wait to be sent, or for an acknowledgment; the congestion
+window, bytes; the smoothed round trip, ms."""
+TOTALS_OF = frozenset({"read", "sent"})
+"""Values that only grow, of which there is a rate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,18 @@ class Program:
         never = "" if self.spec.reads_ns is not None else "; it never reads"
         return self._job.state + never
 
+    def value(self, of: str) -> float:
+        """Return what a plot may ask for; 0 while there is no socket.
+
+        Args:
+            of: of ``SERIES_OF`` or ``TCP_OF``, which say what it is.
+        """
+        if of == "read":
+            return self.amount
+        if of == "sent":
+            return self.sent
+        return 0 if self._job is None or self._job.ended else self._job.value(of)
+
     def done(self) -> ProgramDone:
         """Return what became of it."""
         read = sum(len(data) for _, data in self.reads)
@@ -126,6 +138,10 @@ class _Job(Job):
     def state(self) -> str:
         """The thing that it does, in words."""
         return "it has ended" if self.ended else "it runs"
+
+    def value(self, of: str) -> float:
+        """Return a value of its sockets, as they are now."""
+        raise NotImplementedError
 
     def may_read(self, now: int) -> bool:
         """Tell whether it reads by now."""
@@ -175,6 +191,10 @@ class _UdpJob(_Job):
     def on_timer(self, now: int) -> None:
         """Go on: something is due."""
         self._go_on(now)
+
+    def value(self, of: str) -> float:
+        """Return the bytes that wait to be read."""
+        return sum(len(datagram[0]) for datagram in self.socket.queue)
 
     def _go_on(self, now: int) -> None:
         if self.over(now):
@@ -362,6 +382,19 @@ class _TcpJob(_Job):
         if connection.error is not None:
             return f"over: {connection.error.message}"
         return str(connection.socket.state).lower()
+
+    def value(self, of: str) -> float:
+        """Return a value of its connections: bytes of all, else the largest."""
+        sockets = [each.socket for each in self.connections if each.error is None]
+        if of == "cwnd":
+            return max((socket.window.cwnd for socket in sockets), default=0)
+        if of == "rtt":
+            return max((socket.rtt.srtt_ns for socket in sockets), default=0) / 1e6
+        if of == "unread":
+            return sum(socket.rcv.ready for socket in sockets)
+        if of == "unsent":
+            return sum(socket.snd.unsent for socket in sockets)
+        return sum(socket.snd.unacked for socket in sockets)
 
     def release(self, now: int) -> None:
         """Close all sockets."""

@@ -59,7 +59,8 @@ def read(source: str | bytes, file: str) -> Scenario:
     programs = tuple(_program(each, names) for each in _tables(top, "programs"))
     steps = Steps(names, links.owner, all_links)
     all_steps = tuple(steps.read(each) for each in _items(top, "steps"))
-    expectations = Expectations(names, {each.name: each for each in programs})
+    by_name = {each.name: each for each in programs}
+    expectations = Expectations(names, by_name)
     expects = tuple(expectations.read(each) for each in _items(top, "expect"))
     moments = (_of_steps(top, all_steps), _of_programs(top, programs), _of_expects(top, expects))
     return Scenario(
@@ -74,7 +75,7 @@ def read(source: str | bytes, file: str) -> Scenario:
         programs=programs,
         steps=all_steps,
         expects=expects,
-        plots=tuple(plot(each, names) for each in _items(top, "plots")),
+        plots=tuple(plot(each, names, by_name) for each in _items(top, "plots")),
         file=file,
     )
 

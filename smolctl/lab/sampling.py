@@ -21,9 +21,8 @@ class Counted(Protocol):
     def stream(self) -> bool:
         """Whether it is one of TCP, which counts bytes."""
 
-    @property
-    def amount(self) -> int:
-        """Return how much it has read."""
+    def value(self, of: str) -> float:
+        """Return one of the values that a plot may ask for."""
 
 
 class Sampler:
@@ -58,9 +57,9 @@ class Sampler:
         if at_ns + every <= self._until_ns:
             self._world.call_at(self._world.now + every, self._sample, number)
 
-    def _value(self, series: SeriesSpec) -> int:
+    def _value(self, series: SeriesSpec) -> float:
         if series.program is not None:
-            return self._programs[series.program].amount
+            return self._programs[series.program].value(series.of)
         if series.link is not None:
             ports = self._world.wires[series.link].ports if series.link in self._world.wires else ()
             return 8 * sum(port.interface.counters.total("tx_bytes") for port in ports)
@@ -68,9 +67,8 @@ class Sampler:
             rows = self._world.nodes[series.node or ""].call("stats.show")
         except SmolctlError:  # it is switched off
             return 0
-        return sum(
-            row["value"] for row in rows if f"{row['layer']}.{row['name']}" == series.counter
-        )
+        values = {f"{row['layer']}.{row['name']}": int(row["value"]) for row in rows}
+        return values.get(series.counter or "", 0)
 
     def _unit(self, plot: PlotSpec) -> str:
         units = {self._unit_of(series) for series in plot.series}
@@ -81,7 +79,10 @@ class Sampler:
         if series.link is not None:
             return "bit"
         if series.program is not None:
-            return "B" if self._programs[series.program].stream else "datagrams"
+            if series.of == "rtt":
+                return "ms"
+            packets = series.of == "read" and not self._programs[series.program].stream
+            return "datagrams" if packets else "B"
         return ""
 
     def plots(self) -> list[Plotted]:
@@ -105,7 +106,9 @@ def label(series: SeriesSpec) -> str:
         return series.label
     if series.counter is not None:
         return f"{series.node} {series.counter}"
-    return series.program or series.link or ""
+    if series.program is not None:
+        return series.program if series.of == "read" else f"{series.program} {series.of}"
+    return series.link or ""
 
 
 def _rates(values: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

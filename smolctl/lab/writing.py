@@ -341,7 +341,7 @@ def _plot(plot: PlotSpec) -> Pairs:
 
 
 def _series(series: SeriesSpec) -> Iterator[tuple[str, str]]:
-    for name in ("node", "counter", "program", "link", "label"):
+    for name in ("node", "counter", "program", "of", "link", "label"):
         value = getattr(series, name)
-        if value is not None:
+        if value not in (None, "read" if name == "of" else None):
             yield name, value

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from smolctl.lab.expectation import (
+    TOTALS_OF,
     Count,
     CounterIs,
     Expected,
@@ -272,7 +273,11 @@ def _expected(draw: st.DrawFn, programs: list[ProgramSpec], steps: list[str]) ->
 _series = st.one_of(
     st.builds(SeriesSpec, nodes, st.just("udp.datagrams_sent"), label=st.none() | lines),
     st.builds(lambda link, label: SeriesSpec(link=link, label=label), _on, st.none() | lines),
-    st.builds(lambda name: SeriesSpec(program=name), st.sampled_from(_PROGRAMS)),
+    st.builds(
+        lambda name, of: SeriesSpec(program=name, of=of),
+        st.sampled_from(_PROGRAMS),
+        st.sampled_from(sorted(TOTALS_OF)),
+    ),
 )
 _plots = st.builds(
     PlotSpec,

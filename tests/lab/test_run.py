@@ -298,6 +298,42 @@ def test_series_are_taken_at_equal_distances() -> None:
     assert rates[0] == (0, bits.points[10][1] / 10)
 
 
+def test_series_tell_what_goes_on_within_a_connection() -> None:
+    """A server reads nothing before 3 s: its window closes, and the sender has to wait."""
+    net = NET.replace("[links.c]", "[links.c]\nrate = '1mbit'\ndelay = '5ms'")
+    names = ("read", "sent", "unread", "unsent", "in-flight", "cwnd", "rtt")
+    series = ", ".join(f"{{program = 'source', of = '{of}'}}" for of in names)
+    text = f"""
+    [programs.sink]
+    node = "b"
+    protocol = "tcp"
+    listen = 80
+    reads = "3s"
+    [programs.source]
+    node = "a"
+    protocol = "tcp"
+    to = "10.0.0.2:80"
+    at = "1s"
+    size = 10000
+    times = 20
+    [[plots]]
+    title = "x"
+    every = "500ms"
+    series = [{series}, {{program = 'sink', of = 'unread'}}, {{program = 'sink'}}]
+    """
+    lines = played(text, net).plots[0].lines
+    read, sent, _, unsent, in_flight, cwnd, rtt, unread, sunk = (
+        dict(line.points) for line in lines
+    )
+    assert [line.label for line in lines][:2] == ["source", "source sent"]
+    assert (sent[S], sent[2 * S]) == (0, 200_000)
+    assert 100_000 < unread[5 * S // 2] < 200_000
+    assert unread[5 * S // 2] + unsent[5 * S // 2] + in_flight[5 * S // 2] == 200_000
+    assert cwnd[2 * S] >= 14_000
+    assert rtt[2 * S] >= 10
+    assert (unread[10 * S], unsent[10 * S], sunk[10 * S], read[10 * S]) == (0, 0, 200_000, 0)
+
+
 def test_counters_of_all_nodes_are_kept() -> None:
     outcome = played(ping("1s"))
     assert outcome.counters["b"]["icmp.echo_replies_sent"] == 1

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from time import process_time
 from typing import Any, NamedTuple
 
 from smolctl.cli import exit as exits
@@ -10,6 +11,7 @@ from smolctl.cli.nouns import lab_files, lab_text
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.session import Session
 from smolctl.cli.words.grammar import Args, UsageFault
+from smolctl.counted import counted
 from smolctl.errors import SmolctlError
 from smolctl.lab.outcome import Outcome
 from smolctl.lab.packets import pcapng
@@ -133,7 +135,13 @@ def command(session: Session, args: Args) -> int:
 
 
 def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
-    outcome = outcome_of(lab_files.find(name), wanted)
+    source, began = lab_files.find(name), process_time()
+    outcome = outcome_of(source, wanted)
+    if session.options.verbose:
+        # What a machine needs for it is no part of what happened.
+        took = process_time() - began
+        rate = f"{outcome.frames / took:,.0f} frames a second" if took else "at once"
+        session.out.notice(f"{counted(outcome.frames, 'frame')} in {took:.2f} s: {rate}")
     run = document(outcome, said(name, wanted))
     if "pcap" in args:
         _write(args["pcap"], b"".join(pcapng(outcome.travels, outcome.marks)))

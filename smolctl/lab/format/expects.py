@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from smolctl.lab.expectation import (
+    TCP_OF,
+    TOTALS_OF,
     Count,
     CounterIs,
     Expected,
@@ -188,8 +190,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def plot(source: Value, names: Names) -> PlotSpec:
+def plot(source: Value, names: Names, programs: Mapping[str, ProgramSpec]) -> PlotSpec:
     """Return a plot.
+
+    Args:
+        programs: those of the file.
 
     Raises:
         ScenarioError.
@@ -202,16 +207,26 @@ def plot(source: Value, names: Names) -> PlotSpec:
         raise fields.at("every").wrong("a time above 0", '"1s"')
     return PlotSpec(
         fields["title"],
-        tuple(_series(item, names) for item in series.items()),
+        tuple(_series(item, names, programs, fields["rate"]) for item in series.items()),
         fields["every"],
         fields["rate"],
         source.line,
     )
 
 
-def _series(source: Value, names: Names) -> SeriesSpec:
+def _series(
+    source: Value, names: Names, programs: Mapping[str, ProgramSpec], rate: bool
+) -> SeriesSpec:
     fields = Fields(SERIES, source, names)
     said = {key: fields[key] for key in ("label", fields.choice or "")}
+    if fields.choice == "program":
+        said["of"] = of = fields["of"]
+        if of in TCP_OF and programs[fields["program"]].protocol != "tcp":
+            raise fields.at("of").fault(f'a program of UDP has no "{of}"', 'write of = "read"')
+        if rate and of not in TOTALS_OF:
+            raise fields.at("of").fault(
+                f'"{of}" grows and shrinks, and has no rate', "leave rate out of the plot"
+            )
     if fields.choice == "counter":
         said["node"] = fields["node"]
     return SeriesSpec(**said, line=source.line)

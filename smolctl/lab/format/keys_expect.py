@@ -1,6 +1,6 @@
 """Keys of the expectations and plots of a scenario file; see ``keys``."""
 
-from smolctl.lab.expectation import REACH_PROTOCOLS, RECEIVED_OF
+from smolctl.lab.expectation import REACH_PROTOCOLS, RECEIVED_OF, SERIES_OF, TCP_OF
 from smolctl.lab.format import kind as kinds
 from smolctl.lab.format.section import Choice, Key, Section, needed
 
@@ -213,9 +213,21 @@ SERIES = Section(
             Key(
                 "program",
                 kinds.PROGRAM,
-                "what a program reads: datagrams, or bytes with TCP",
+                "a value of a program",
                 '"server"',
-            )
+            ),
+            (
+                Key(
+                    "of",
+                    kinds.one_of(*SERIES_OF, *TCP_OF),
+                    "which: what it has read (datagrams, bytes with TCP); bytes that its sockets"
+                    " have taken from it, or that nobody has read yet; with TCP, bytes that wait to"
+                    " be sent, or for an acknowledgment, the congestion window in bytes, and the"
+                    " smoothed round trip in ms",
+                    '"cwnd"',
+                    '"read"',
+                ),
+            ),
         ),
         Choice(Key("link", kinds.LINK, "the bits that the ends of a link send", '"lan"')),
     ),

@@ -93,6 +93,13 @@ def test_json_is_one_document_with_all_of_it(capsys: Capture) -> None:
     assert {travel["link"] for travel in told["travels"]} == {"c"}
 
 
+def test_the_rate_of_the_machine_is_told_apart_from_the_run(capsys: Capture) -> None:
+    assert run(["-v", "lab", "run", "good.toml"]) == 0
+    told = capsys.readouterr()
+    assert "frames a second" in told.err
+    assert "frames a second" not in told.out
+
+
 def test_a_ladder_is_drawn(capsys: Capture) -> None:
     assert run(["-q", "lab", "run", "good.toml", "--ladder"]) == 0
     out = capsys.readouterr().out
