@@ -98,7 +98,7 @@ times = 36
 def test_twelve_peers_in_turn_cost_what_they_cost_smoltcp(
     capacity: int, requests: int, seconds: int
 ) -> None:
-    """What smoltcp 0.9.1 itself needs, built with such caches: 35.7 s, or 11.5 s with room."""
+    """Reproduce what was measured of smoltcp 0.9.1 itself: 35.7 s, and 11.5 s with room."""
     scenario = peers(12, f"iface.neighbor_cache_count = {capacity}")
     outcome = played(scenario, SMOLTCP)
     assert sum(program.messages for program in outcome.programs) == 36
