@@ -12,6 +12,7 @@ from smolctl.lab.words import duration, instant
 Row = dict[str, Any]
 _NS_PER_S = 1_000_000_000
 _TROUBLE = {"drop": "dropped", "reject": "refused"}
+_RESULT = ("line", "text", "stdout", "stderr", "status", "missed")
 _LINES = 40
 """Lines that are shown of what a command wrote, unless more is asked for."""
 _GAP = " " * 8
@@ -51,18 +52,35 @@ def heading(run: Row) -> Iterator[str]:
 def story(run: Row, out: Output) -> Iterator[str]:
     """Yield the steps, and what went wrong, in the order of time."""
     width = max((len(row.get("node", "")) for row in (*run["steps"], *run["marks"])), default=0)
-    told: list[tuple[float, int, Row, str]] = [
-        (step["at"], number, step, "") for number, step in enumerate(run["steps"])
+    told: list[tuple[Row, str, bool]] = [
+        (step, out.paint("label", step["text"]) + _repeats(count), True)
+        for step, count in _steps(run["steps"])
     ]
-    for number, (mark, count) in enumerate(_trouble(run["marks"]), len(told)):
-        told.append((mark["at"], number, mark, f"{_trouble_words(mark, out)}{_repeats(count)}"))
-    for at, _, row, text in sorted(told, key=lambda each: each[:2]):
-        head = f"{instant(round(at * _NS_PER_S))}  {row.get('node', ''):{width}}  "
-        if text:
-            yield from out.folded(head, len(head), text)
-        else:
-            yield head + out.paint("label", row["text"])
+    told += [
+        (mark, f"{_trouble_words(mark, out)}{_repeats(count)}", False)
+        for mark, count in _trouble(run["marks"])
+    ]
+    told.sort(key=lambda each: float(each[0]["at"]))
+    times = [instant(round(row["at"] * _NS_PER_S)) for row, _, _ in told]
+    column = max(map(len, times), default=0)
+    for time, (row, text, is_step) in zip(times, told, strict=True):
+        head = f"{time:>{column}}  {row.get('node', ''):{width}}  "
+        if is_step:
+            yield head + text
             yield from _said(row, " " * len(head), out)
+        else:
+            yield from out.folded(head, len(head), text)
+
+
+def _steps(steps: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """Yield each step, and how often it was done with the same result: then the first one."""
+    counts: dict[tuple[object, ...], int] = {}
+    first: dict[tuple[object, ...], Row] = {}
+    for step in steps:
+        key = tuple(step.get(name) for name in _RESULT)
+        counts[key] = counts.get(key, 0) + 1
+        first.setdefault(key, step)
+    yield from ((step, counts[key]) for key, step in first.items())
 
 
 def _trouble(marks: Sequence[Row]) -> Iterator[tuple[Row, int]]:

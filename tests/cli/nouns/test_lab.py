@@ -276,3 +276,26 @@ def _children() -> set[str]:
             if int(fields[1]) == os.getpid():
                 found.add(stat.parent.name)
     return found
+
+
+def test_a_step_that_is_done_often_is_told_once_and_times_stand_below_one_another(
+    capsys: Capture, nowhere: Path
+) -> None:
+    often = '[[steps]]\nat = "10s"\ntimes = 4\nevery = "1s"\non = "c"\nframe = "FF"\n'
+    often = often.replace("FF", f"ffffffffffff0200000000020806{'00' * 46}")
+    (nowhere / "often.toml").write_text(GOOD.replace("[[expect]]", f"{often}[[expect]]"))
+    assert run(["lab", "run", "often.toml"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == " 1.000000  a  udp send 10.0.0.2:9 hi"
+    frames = [line for line in lines if "(a frame of 60 B on c)" in line]
+    assert frames == ["10.000000     (a frame of 60 B on c) (4 times in all)"]
+
+
+def test_quiet_says_nothing_of_what_another_profile_is_about(
+    capsys: Capture, nowhere: Path
+) -> None:
+    (nowhere / "other.toml").write_text(f'{GOOD}profile = "smoltcp-0.9"\n')
+    assert run(["lab", "run", "other.toml"]) == 0
+    assert "not asked" in capsys.readouterr().out
+    assert run(["-q", "lab", "run", "other.toml"]) == 0
+    assert "not asked" not in capsys.readouterr().out
