@@ -109,7 +109,18 @@ def _why(story: Story) -> str:
         return story.reason.why(story.detail) + "".join(more)
     if story.outcome is Outcome.BREAKS:
         return "nothing came of it, and no reason was recorded" + _told(story)
-    return _lucky(story) or "nothing was in its way"
+    notes = [note for note in (_lucky(story), _rivals(story)) if note]
+    return "; ".join(notes) or "nothing was in its way"
+
+
+def _rivals(story: Story) -> str:
+    """Return which stacks answered one question for a MAC address."""
+    answered: dict[int, list[str]] = {}
+    for hop in story.hops:
+        if hop.leg is Leg.ASIDE and hop.seen.carried and hop.trace.fate is Fate.ANSWERED:
+            answered.setdefault(id(hop.seen.parent), []).append(hop.node)
+    nodes = next((nodes for nodes in answered.values() if len(nodes) > 1), [])
+    return f"it was lucky: {' and '.join(nodes)} answer for the same address" if nodes else ""
 
 
 def _lucky(story: Story) -> str:

@@ -224,3 +224,13 @@ def test_a_storm_ends(net: Three, monkeypatch: pytest.MonkeyPatch) -> None:
     assert story.endless
     assert story.outcome is Outcome.BREAKS
     assert str(tell(story)["verdict"]).startswith("becomes a storm")
+
+
+@pytest.mark.parametrize("dst", ["10.0.1.254", "fd01::fe"])
+def test_two_stacks_with_one_address_are_named(net: Three, dst: str) -> None:
+    plen = 24 if "." in dst else 64
+    c = plugged(net.world, "c", eth0=("c1",))
+    c.call("addr.add", local=f"{dst}/{plen}", dev="eth0", nodad=True)
+    told = tell(net.asked("icmp", dst))
+    assert told["ok"]
+    assert told["why"] == "it was lucky: r and c answer for the same address"
