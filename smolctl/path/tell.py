@@ -109,8 +109,23 @@ def _why(story: Story) -> str:
         return story.reason.why(story.detail) + "".join(more)
     if story.outcome is Outcome.BREAKS:
         return "nothing came of it, and no reason was recorded" + _told(story)
-    notes = [note for note in (_lucky(story), _rivals(story)) if note]
+    notes = [note for note in (_lucky(story), _rivals(story), _stranger(story)) if note]
     return "; ".join(notes) or "nothing was in its way"
+
+
+def _stranger(story: Story) -> str:
+    """Return from which other address than the one that was asked a datagram is answered."""
+    question = story.question.packet
+    answer = next((hop.trace for hop in story.hops if hop.leg is Leg.ANSWER), None)
+    ways = [step.facts for step in story.hops[0].trace.steps if isinstance(step.facts, Way)]
+    one = not ways or ways[0].type in (WayType.UNICAST, WayType.LOCAL)
+    if question.proto != "udp" or answer is None or not one or answer.src in (None, question.dst):
+        return ""
+    # RFC 1122 4.1.3.5: the answer should come from where the question went.
+    return (
+        f"the answer comes from {format_address(answer.src or 0)}, which a program that has"
+        " connected its socket does not hear"
+    )
 
 
 def _rivals(story: Story) -> str:

@@ -114,3 +114,14 @@ def test_a_black_hole_is_whoever_keeps_the_sender_from_being_told() -> None:
     ]
     (then,) = row["then"]
     assert str(then["why"]).endswith("a learns that, and what it sends next gets through")
+
+
+def test_an_answer_from_another_address_is_told() -> None:
+    """A program that has several addresses, and is bound to none, answers from the nearest one."""
+    row = told("a udp 10.0.3.1 7000")
+    assert row["ok"]
+    assert row["why"] == (
+        "the answer comes from 10.0.2.1, which a program that has connected its socket does not"
+        " hear"
+    )
+    assert told("a udp 10.0.2.1 7000")["why"] == "nothing was in its way"
