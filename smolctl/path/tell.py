@@ -1,5 +1,6 @@
 """The story of a path as a row: node by node, and what helps."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,8 @@ SCHEMA = 1
 """Version of the row; within one, keys are only added."""
 _LEGS = (Leg.PACKET, Leg.ANSWER, Leg.ERROR, Leg.ASIDE)
 _SMOLCTL = "smolctl "
+_OF_NOBODY = r"\bsmolctl (?!--stack |-n |explain )"
+"""Commands that name no stack, and need one."""
 _HEARD_MAX = 4
 """Stacks that one line names."""
 
@@ -198,7 +201,7 @@ def _look(story: Story) -> str | None:
     if story.outcome is Outcome.OUTSIDE:
         return f"does it come in there, and what becomes of it? here: {_SMOLCTL}-n {node} trace"
     look = None if story.reason is None else story.reason.look(story.detail)
-    return None if look is None else look.replace(_SMOLCTL, f"{_SMOLCTL}-n {node} ")
+    return None if look is None else re.sub(_OF_NOBODY, f"{_SMOLCTL}-n {node} ", look)
 
 
 # --- node by node ---------------------------------------------------------------------------------

@@ -125,3 +125,13 @@ def test_an_answer_from_another_address_is_told() -> None:
         " hear"
     )
     assert told("a udp 10.0.2.1 7000")["why"] == "nothing was in its way"
+
+
+def test_what_to_look_at_names_the_stack_once() -> None:
+    world = network.lab()
+    world.connect("c2", False)
+    packet = Question("icmp", None, parse_address("10.0.2.1"))
+    row = tell(follow(net_of_world(world), PathQuestion("a", packet)))
+    assert row["verdict"] == "breaks at r1 - tx-no-carrier"
+    assert "smolctl --stack OTHER link add" in row["look"]
+    assert "smolctl -n r1 neigh show" in told("a icmp 10.0.9.1")["look"]
