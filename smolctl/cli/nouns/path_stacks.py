@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 OPTIONS: tuple[Word, ...] = (
-    option("stacks", "of these stacks only, not of all that run", "NAMES"),
+    option("stacks", "of these stacks only, not of all that run", "NAMES", complete="stack"),
     option(
         "config",
         "of the stacks that these files make: output of config save, or of stack snapshot",
