@@ -174,12 +174,17 @@ def _watch(namespace: Namespace, waits: int) -> None:
     if someone is None:
         return
     rtnetlink.enter(someone)
-    # New ones fail from then on, as no route is left.
-    for _ in range(100):
-        if not tun.exists(WIRE):
-            break
+    end = time.monotonic() + _PATIENCE_S
+    while tun.exists(WIRE):
+        if time.monotonic() > end:
+            return  # a later namespace, which has got the number of ours
         time.sleep(0.01)
+    # New ones fail from now on, as no route is left.
     sock_diag.end_connections()
+
+
+_PATIENCE_S = 10.0
+"""Time that the kernel may take to delete a wire, seconds."""
 
 
 def _identity(path: str) -> tuple[int, int]:
