@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -171,5 +172,10 @@ def test_a_silent_peer_is_given_up_in_time(smolctl: SmolctlEnv) -> None:
     silent = smolctl("tcp", "connect", "10.0.0.2:22", "-z", "-w", "0.3")
     assert (silent.returncode, silent.stdout) == (1, "")
     assert "nothing from 10.0.0.2:22 for 0.3 s" in silent.stderr
+    for verb in ("bench", "http"):
+        waiting = smolctl.popen("tcp", verb, "10.0.0.2:22")
+        wait_until(lambda: smolctl.json("socket", "show"), "SYN to be sent")
+        assert waiting.stop(signal.SIGINT).returncode == -signal.SIGINT
+        wait_until(lambda: not smolctl.json("socket", "show"), "the socket to be closed")
     unsent = smolctl("tcp", "send", "10.0.0.2:22", "hi", "-w", "0.3")
     assert (unsent.returncode, "did not answer SYN in time" in unsent.stderr) == (1, True)

@@ -53,10 +53,11 @@ def run(session: Session, args: Args) -> int:
         raise InvalidArgument(f"parallel {streams} is more than {_STREAMS_MAX}")
     wait = number(args, "wait", 0)
     bench = _Bench(session, peer, seconds, interval, reverse=bool(args.get("reverse")))
-    with shown_errors(), ExitStack() as connections, Interrupt() as interrupt:
+    with shown_errors(), ExitStack() as connections:
         for _ in range(streams):
             bench.add(connections.enter_context(connected(session, OWNER, args, peer, wait)))
-        return bench.measure(interrupt)
+        with Interrupt() as interrupt:  # from here on, there are totals to show
+            return bench.measure(interrupt)
 
 
 def _time(args: Args, name: str, default: float) -> float:
