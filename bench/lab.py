@@ -14,6 +14,10 @@ from bench.measure import Limit, Plan, Row, Spread
 from bench.world import resident_kib
 from smolctl.lab.request import Told
 from smolctl.lab.world import World
+from smolctl.path.clones import Clones
+from smolctl.path.net import net_of_world
+from smolctl.path.reach import Asked, answer, places
+from smolctl.wire.address import IPV4
 
 NODES = 1_000
 ON_A_LINK = 5
@@ -23,6 +27,8 @@ CPU_S, MIB = 5, 300
 _S = 1_000_000_000
 _SETTLED_NS = 5 * _S
 """After so long all addresses are tested, and all groups reported."""
+_QUIET_NS = 60 * _S
+"""After so long nothing is reported anew, either."""
 _INTERVAL_MS = 10
 
 
@@ -56,6 +62,29 @@ def network(nodes: int, on_a_link: int = ON_A_LINK) -> World:
             f"fd00:{link:x}::{host + 1}/64",
         ):
             node.call("addr.add", local=address, dev="eth0")
+    return world
+
+
+def campus(links: int, hosts: int) -> World:
+    """Return links with a router and so many hosts each; the routers share a hub; all works."""
+    world = World()
+    for link in range(links):
+        router = world.add_node(f"r{link}")
+        for dev, wire, address in (
+            ("eth0", f"lan{link}", f"10.0.{link}.254/24"),
+            ("eth1", "middle", f"10.255.0.{link + 1}/24"),
+        ):
+            router.call("link.add", name=dev, type="cable", cable=wire)
+            router.call("addr.add", local=address, dev=dev)
+        router.call("sysctl.set", key="ip.forward", value="1")
+        for other in set(range(links)) - {link}:
+            router.call("route.add", dst=f"10.0.{other}.0/24", via=f"10.255.0.{other + 1}")
+        for host in range(1, hosts + 1):
+            node = world.add_node(f"h{link}-{host}")
+            node.call("link.add", name="eth0", type="cable", cable=f"lan{link}")
+            node.call("addr.add", local=f"10.0.{link}.{host}/24", dev="eth0")
+            node.call("route.add", dst="default", via=f"10.0.{link}.254")
+    world.run(world.now + _QUIET_NS)
     return world
 
 
@@ -112,7 +141,7 @@ def measured(nodes: int, frames: int) -> Figures:
 def run(plan: Plan) -> list[Row]:
     """Measure a lab of 1,000 hosts."""
     figures = [measured(NODES, plan.size(FRAMES) if last else 1) for last in (False, False, True)]
-    last = figures[-1]
+    last, pair_ms = figures[-1], [_pair_ms() for _ in range(plan.rounds(3))]
     what = f"lab: {NODES:,} hosts on {NODES // ON_A_LINK} links"
     boot_s, boot_mib = [each.boot_s for each in figures], [each.boot_mib for each in figures]
     return [
@@ -139,7 +168,23 @@ def run(plan: Plan) -> list[Row]:
             f"{last.half_mib:.1f} MiB -> {last.end_mib:.1f} MiB",
             Limit(1, 1, at_least=False, text="{:g} MiB"), "the second half of them", " MiB",
         ),
+        Row(
+            "reach: 100 x 100 stacks, a pair", "-", Spread.of(pair_ms),
+            f"{pair_ms[-1] * 9.9:.0f} s in all", Limit(3, 2, at_least=False, text="{:g} ms"),
+            "cpu; 20 links, each with a router", " ms", {"pair": pair_ms},
+        ),
     ]  # fmt: skip
+
+
+def _pair_ms() -> float:
+    """Return the cpu that a pair takes, of 100 stacks."""
+    net = net_of_world(campus(20, 4))
+    there = places(net, IPV4)
+    pairs = [(src, dst) for src in there[::10] for dst in there if src is not dst]
+    clones, began_s = Clones(net), process_time()
+    for pair in pairs:
+        answer(net, Asked("icmp"), pair, clones)
+    return (process_time() - began_s) / len(pairs) * 1000
 
 
 def _address(link: int, host: int) -> str:

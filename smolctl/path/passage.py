@@ -14,8 +14,8 @@ from smolctl.lab.node import Node
 from smolctl.lab.wire import Port, Wire
 from smolctl.lab.world import World
 from smolctl.path.bystanders import is_bystander
+from smolctl.path.clones import Clones
 from smolctl.path.net import End, Line, Net
-from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import Question, Sender, send_out
 from smolctl.stack.interface import Medium
 from smolctl.stack.link.outbox import Item, TracedFrame, frames_of
@@ -70,6 +70,7 @@ class Passage(World):
     Args:
         net: the stacks, which do not notice.
         changes: made on the clones first.
+        clones: makes the clones; without one they are made for this passage alone.
 
     Attributes:
         seen: the packet, and all that follows from it, in the order of their beginning.
@@ -77,9 +78,10 @@ class Passage(World):
         endless: it became a storm.
     """
 
-    def __init__(self, net: Net, changes: Changes) -> None:
+    def __init__(self, net: Net, changes: Changes, clones: Clones | None = None) -> None:
         super().__init__(watched=True, start_ns=max(net.now_ns, 1))
         self.net, self._changes = net, changes
+        self._clones = clones or Clones(net)
         self.seen: list[Seen] = []
         self.sender: Sender | None = None
         self.endless = False
@@ -110,6 +112,13 @@ class Passage(World):
         self.wake(node)
         self.run(self.now + _LONGEST_NS, self._over)
         return trace
+
+    def give_back(self) -> None:
+        """Let others use the clones, if an echo request was all that was sent."""
+        question = self._question
+        if question is not None and question.proto == "icmp" and not self._changes:
+            for name, node in self.nodes.items():
+                self._clones.give_back(name, node.stack)
 
     def _over(self) -> bool:
         """Tell whether nothing more follows from the packet."""
@@ -157,7 +166,7 @@ class Passage(World):
         """Return the clone of a stack, which is made when it is first asked for."""
         node = self.nodes.get(name)
         if node is None:
-            clone = clone_for_changes(self.net.stacks[name])
+            clone = self._clones.take(name)
             for network in clone.networks.values():
                 for cache in network.neighbors.values():
                     cache.run_timers()

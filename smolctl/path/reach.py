@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from smolctl.errors import InvalidArgument
+from smolctl.path.clones import Clones
 from smolctl.path.follow import follow
 from smolctl.path.net import Net
 from smolctl.path.story import Leg, Outcome, PathQuestion, Story
@@ -129,24 +130,32 @@ def reach(
         InvalidArgument: the question is none, such as a port 0.
     """
     rows: list[list[Answer | None]] = []
+    clones = Clones(net)
     for src in places:
         rows.append([
-            None if dst.stack == src.stack else answer(net, asked, src, dst) for dst in places
+            None if dst.stack == src.stack else answer(net, asked, (src, dst), clones)
+            for dst in places
         ])  # fmt: skip
         if told is not None:
             told(len(rows))
     return Matrix(asked, tuple(places), rows)
 
 
-def answer(net: Net, asked: Asked, src: Place, dst: Place) -> Answer:
+def answer(
+    net: Net, asked: Asked, pair: tuple[Place, Place], clones: Clones | None = None
+) -> Answer:
     """Return whether one place reaches another one.
+
+    Args:
+        clones: for one who asks for many pairs.
 
     Raises:
         InvalidArgument: the question is none.
     """
+    src, dst = pair
     source = src.address if src.only else None
     packet = Question(asked.proto, source, dst.address, dport=asked.port)
-    return answer_of(follow(net, PathQuestion(src.stack, packet)), dst.stack)
+    return answer_of(follow(net, PathQuestion(src.stack, packet), None, clones), dst.stack)
 
 
 def answer_of(story: Story, meant: str) -> Answer:

@@ -37,6 +37,10 @@ class Timers:
         """Call a table once a second, as far as the stack is polled at all."""
         self._housekeeping.append(expire)
 
+    def begin_again(self) -> None:
+        """Let all tables be asked anew: time begins at another instant."""
+        self.alarm.at_ns = self.housekeeping_ns = 0
+
     def deadline(self) -> int | None:
         """Return when ``expire`` is next due, None while nothing runs.
 

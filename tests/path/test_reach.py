@@ -1,23 +1,27 @@
 """The matrix of who reaches whom."""
 
 from itertools import product
+from time import process_time
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.lab import campus
 from smolctl.errors import InvalidArgument
 from smolctl.lab.node import Node
 from smolctl.lab.world import World
+from smolctl.path.clones import Clones
 from smolctl.path.follow import follow
 from smolctl.path.net import net_of_world
 from smolctl.path.reach import Asked, Matrix, Place, alike, answer, places, reach, sign
 from smolctl.path.reach_tell import tell
 from smolctl.path.story import Outcome, PathQuestion
+from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import Question
-from smolctl.wire.address import IPV4, IPV6, Family, format_address
-from tests.kit.amount import examples
+from smolctl.wire.address import IPV4, IPV6, Family, format_address, parse_address
+from tests.kit.amount import WHOLE, amount, examples
 
 S = 1_000_000_000
 FAMILIES = pytest.mark.parametrize("family", [IPV4, IPV6])
@@ -36,15 +40,15 @@ def plug(node: Node, dev: str, wire: str, *addresses: str) -> None:
         node.call("addr.add", local=address, dev=dev)
 
 
-def lans(*hosts: int) -> World:
+def lans(*hosts: int, profile: str = "linux") -> World:
     """Return hosts h1a, h1b, ... on links of which each has a router r1, ...; all works."""
     world = World()
     for lan, count in enumerate(hosts, 1):
-        router = world.add_node(f"r{lan}")
+        router = world.add_node(f"r{lan}", profile=profile)
         plug(router, "eth0", f"lan{lan}", f"10.0.{lan}.254/24", f"fd0{lan}::fe/64")
         plug(router, "eth1", "middle", f"10.9.0.{lan}/24", f"fd09::{lan}/64")
         for host in range(count):
-            node = world.add_node(f"h{lan}{'abc'[host]}")
+            node = world.add_node(f"h{lan}{'abc'[host]}", profile=profile)
             plug(node, "eth0", f"lan{lan}", f"10.0.{lan}.{host + 1}/24", f"fd0{lan}::{host + 1}/64")
     world.run(world.now + 3 * S)
     for name, node in world.nodes.items():
@@ -183,7 +187,8 @@ FAULTS = (
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Draw a network with up to three faults."""
-    world = lans(*draw(st.lists(st.integers(1, 2), min_size=1, max_size=2)))
+    hosts = draw(st.lists(st.integers(1, 2), min_size=1, max_size=2))
+    world = lans(*hosts, profile=draw(st.sampled_from(["linux", "smoltcp-0.9"])))
     for kind, op, args in draw(st.lists(st.sampled_from(FAULTS), max_size=3, unique_by=id)):
         name = draw(st.sampled_from([each for each in world.nodes if each[0] == kind]))
         asked = world.nodes[name].start(op, args)
@@ -212,7 +217,8 @@ def test_the_matrix_says_what_a_path_says_and_what_a_ping_shows(
         return
     matrix = reach(net, Asked("icmp"), there)
     pairs = list(matrix.pairs())
-    for src, dst, each in data.draw(st.lists(st.sampled_from(pairs), max_size=3, unique_by=id)):
+    # The matrix uses clones again and again; here each question has its own.
+    for src, dst, each in data.draw(st.permutations(pairs))[:4]:
         story = follow(net, PathQuestion(src.stack, Question("icmp", None, dst.address)))
         assert each.outcome is story.outcome
         assert each.reason == ("" if story.reason is None else story.reason.name)
@@ -239,8 +245,54 @@ def test_members_of_a_group_cannot_be_told_apart(world: World) -> None:
         assert len(signs) <= 1
 
 
+@pytest.mark.proof
+def test_a_hundred_stacks_are_compared_in_half_a_minute() -> None:
+    """A share of it does not ask for the time."""
+    world = campus(amount(20, 2), 4)
+    net, began_s = net_of_world(world), process_time()
+    matrix = reach(net, Asked("icmp"), places(net, IPV4))
+    if WHOLE:
+        assert process_time() - began_s < 30
+    count = len(world.nodes)
+    assert len(list(matrix.pairs())) == count * (count - 1)
+    assert broken(matrix) == {}
+    assert alike(matrix) == [list(range(count))]
+
+
+def test_a_clone_that_is_used_again_is_as_a_new_one() -> None:
+    """All that a snapshot tells of it, but for counts."""
+    world = lans(1, 1)
+    world.run(world.now + 60 * S)  # groups are reported
+    net = net_of_world(world)
+    clones = Clones(net)
+    first, *_, last = places(net, IPV4)
+    assert answer(net, Asked("icmp"), (first, last), clones).ok
+    assert sorted(clones.free) == sorted({first.stack, "r2", last.stack})
+    for name in clones.free:
+        used, new = clones.free[name], clone_for_changes(net.stacks[name])
+        told = [
+            World(start_ns=net.now_ns).add_stack("a", each).call("stack.snapshot")
+            for each in (used, new)
+        ]
+        assert told[0] == told[1]
+        assert len(told[0]) > 10
+
+
+@pytest.mark.parametrize("dst", ["10.0.2.1", "10.0.2.77"])
+def test_a_clone_in_which_something_goes_on_is_not_used_again(dst: str) -> None:
+    """An address is tested; nobody has the second destination, which takes seconds to find out."""
+    world = lans(1, 1)
+    world.run(world.now + 60 * S)
+    world.nodes["r2"].call("addr.add", local="fd77::1/64", dev="eth0")
+    net = net_of_world(world)
+    clones, first = Clones(net), places(net, IPV4)[0]
+    found = answer(net, Asked("icmp"), (first, Place("h2a", parse_address(dst))), clones)
+    assert (found.ok, found.reason) == ((True, "") if dst[-2:] == ".1" else (False, "neigh-failed"))
+    assert clones.free.keys() & {"r1", "r2"} == {"r1"}
+
+
 def test_an_answer_alone_is_that_of_the_matrix() -> None:
     net = net_of_world(lans(1, 1))
     there = places(net, IPV4)
     matrix = reach(net, Asked("icmp"), there)
-    assert answer(net, Asked("icmp"), there[0], there[3]) == matrix.rows[0][3]
+    assert answer(net, Asked("icmp"), (there[0], there[3])) == matrix.rows[0][3]

@@ -38,6 +38,12 @@ class Journal:
         """Remember so many packets from now on: of those that are remembered, the last ones."""
         self._ring = deque(self._ring, capacity)
 
+    def forget(self) -> None:
+        """Forget all packets, and who listens."""
+        self._ring.clear()
+        self._listeners.clear()
+        self._by_hand, self.everything = None, False
+
     @property
     def capacity(self) -> int:
         """The number of packets that it remembers."""

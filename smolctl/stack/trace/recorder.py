@@ -26,6 +26,11 @@ class Recorder:
         self.begin, self.follow = self.journal.begin, self.journal.follow
         self.note_candidates: NoteCandidates = _note_nothing
 
+    def forget(self) -> None:
+        """Forget all packets, and who listens; what was counted stays."""
+        self.journal.forget()
+        self.begin = self.journal.begin
+
 
 def _note_nothing(*_: object) -> None:
     """Note nothing: nobody tells of lookups."""
