@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from errno import EPROTO
+from errno import ENOBUFS, EPROTO, errorcode
 
 from smolctl.errors import SmolctlError
 
@@ -24,6 +24,9 @@ _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _CODE = struct.Struct("=i")
 _NESTED = 0xC000
 """NLA_F_NESTED and NLA_F_NET_BYTEORDER: what else the type of an attribute says."""
+# linux/rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR,
+# _IPV6_ROUTE, _IPV6_RULE, _NEXTHOP.
+_GROUPS = (1, 5, 7, 8, 9, 11, 19, 32)
 _BUFFER = 1 << 18
 _ROOM = 8 << 20
 _TRIES = 8
@@ -73,6 +76,40 @@ class Netlink:
         """End the connection."""
         self._socket.close()
 
+    def subscribe(self) -> None:
+        """Let the kernel tell of changes: of links, addresses, routes, rules and next hops.
+
+        Raises:
+            NetlinkError: it does not.
+        """
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind((0, sum(1 << group - 1 for group in _GROUPS)))
+        except OSError as error:
+            raise NetlinkError(f"the kernel tells of no changes: {error.strerror}") from None
+
+    def heard(self) -> bool:
+        """Return whether something changed since the last call, after ``subscribe``."""
+        changed = False
+        while True:
+            try:
+                self._socket.recv(_BUFFER)
+            except BlockingIOError:
+                return changed
+            except OSError as error:
+                if error.errno != ENOBUFS:  # more changes than the socket holds
+                    why = error.strerror
+                    raise NetlinkError(f"the kernel tells of no changes: {why}") from None
+            changed = True
+
+    def has(self, family: int) -> bool:
+        """Return whether the kernel knows an address family: it may do without IPv6."""
+        try:
+            socket.socket(family, socket.SOCK_DGRAM).close()
+        except OSError:
+            return False
+        return True
+
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """Return all messages of a table, without their netlink headers, in the kernel's order.
 
@@ -93,7 +130,8 @@ class Netlink:
         """Return the messages, and whether the table stayed as it was meanwhile."""
         self._number += 1
         header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, self._number, 0)
-        found, whole = [], True
+        found: list[bytes] = []
+        whole = True
         try:
             self._socket.send(header + body)
             while True:
@@ -111,7 +149,9 @@ class Netlink:
                     found.append(data[at:end])
         except OSError as error:
             why = error.strerror or "no answer"
-            raise NetlinkError(f"the kernel does not tell of its tables: {why}") from None
+            failed = NetlinkError(f"the kernel does not tell of its tables: {why}")
+            failed.errno_name = errorcode.get(error.errno or 0)
+            raise failed from None
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
@@ -127,7 +167,8 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
 
 def attributes(data: bytes, at: int) -> Attributes:
     """Return the attributes of a message from an offset on; what is cut short is left out."""
-    found, end, unpack = {}, len(data), _ATTRIBUTE.unpack_from
+    found: Attributes = {}
+    end, unpack = len(data), _ATTRIBUTE.unpack_from
     while at + 4 <= end:
         length, kind = unpack(data, at)
         if length < 4 or at + length > end:

@@ -49,6 +49,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Modules that a layer may import from one that it otherwise may not, and why.
 MODULES: dict[str, dict[str, str]] = {
+    "host": {
+        "smolctl.device.host": "finds a network namespace by its name, and says which there are",
+        "smolctl.device.rtnetlink": "enters a network namespace",
+    },
     "cli": {
         "smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked",
         "smolctl.stack.sysctl.profiles": "completion offers them before a stack runs; data as well",

@@ -1,0 +1,126 @@
+"""One network namespace of the Linux host, read whole: its ``HostState``."""
+
+from typing import NamedTuple
+
+from smolctl.errors import DeviceError
+from smolctl.host import (
+    addresses,
+    groups,
+    hooks,
+    links,
+    neighbors,
+    nexthops,
+    routes,
+    rules,
+    sockets,
+    sysctls,
+)
+from smolctl.host.addresses import Address
+from smolctl.host.groups import Groups
+from smolctl.host.hooks import Hook
+from smolctl.host.links import Link
+from smolctl.host.namespace import inside
+from smolctl.host.neighbors import Neighbor
+from smolctl.host.netlink import Netlink
+from smolctl.host.nexthops import Nexthop
+from smolctl.host.release import release
+from smolctl.host.routes import Route
+from smolctl.host.rules import Rule
+from smolctl.host.sockets import Socket
+from smolctl.host.sysctls import Sysctls
+
+_TRIES = 4
+
+
+class HostState(NamedTuple):
+    """All of a network namespace that decides about its packets: plain data.
+
+    Attributes:
+        release: of the kernel, such as (6, 1).
+        settled: nothing changed while it was read; else it may never have been just so.
+        links, addresses, routes, nexthops, rules, neighbors: in the kernel's order.
+        learned: MTUs and redirects that the kernel learned of single destinations.
+        proxies: addresses for which single links answer.
+        groups: multicast and anycast.
+        sysctls: of the namespace and of each link.
+        sockets: of all users.
+        hooks: what may change the answer, and is not part of all this.
+    """
+
+    release: tuple[int, int]
+    settled: bool
+    links: tuple[Link, ...]
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...]
+    learned: tuple[Route, ...]
+    nexthops: tuple[Nexthop, ...]
+    rules: tuple[Rule, ...]
+    neighbors: tuple[Neighbor, ...]
+    proxies: tuple[Neighbor, ...]
+    groups: Groups
+    sysctls: Sysctls
+    sockets: tuple[Socket, ...]
+    hooks: tuple[Hook, ...]
+
+    def link_named(self, name: str) -> Link | None:
+        """Return the link of a name, or of a further name of it."""
+        for link in self.links:
+            if name == link.name or name in link.altnames:
+                return link
+        return None
+
+    def name_of(self, ifindex: int) -> str:
+        """Return the name of a link; ``if7`` of one that is not here."""
+        for link in self.links:
+            if link.ifindex == ifindex:
+                return link.name
+        return f"if{ifindex}"
+
+
+def read(netns: str | None = None) -> HostState:
+    """Return the state of a namespace; nothing is changed, and only entering one needs root.
+
+    Args:
+        netns: as for ``inside``; None is the one in which we are.
+
+    Raises:
+        NetlinkError: the kernel does not tell.
+        DeviceError: there is no such namespace, it must not be entered, or /proc is not readable.
+    """
+    try:
+        return inside(netns, _read)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot read {error.filename or 'the network'}: {error.strerror}"
+        ) from None
+
+
+def _read() -> HostState:
+    """Read until nothing changes meanwhile, but not for ever: on a router, routes always do."""
+    with Netlink() as kernel, Netlink() as changes:
+        changes.subscribe()
+        for _ in range(_TRIES):
+            state = _read_once(kernel)
+            if not changes.heard():
+                return state
+    return state._replace(settled=False)
+
+
+def _read_once(kernel: Netlink) -> HostState:
+    there = links.read(kernel)
+    return HostState(
+        release=release(),
+        settled=True,
+        links=there,
+        addresses=addresses.read(kernel),
+        routes=routes.read(kernel),
+        learned=routes.read_learned(kernel),
+        nexthops=nexthops.read(kernel),
+        rules=rules.read(kernel),
+        neighbors=neighbors.read(kernel),
+        proxies=neighbors.read_proxies(kernel),
+        groups=groups.read(),
+        sysctls=sysctls.read(link.name for link in there),
+        sockets=sockets.read(),
+        hooks=hooks.read(kernel, there),
+    )
