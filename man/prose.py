@@ -578,7 +578,8 @@ In the capture file that --pcap writes, each interface is called NODE:INTERFACE,
 why a packet was dropped; smolctl capture --read shows it.
 
 docs/reference/scenario.md has every key of the files. -v says how many frames a second the machine
-has simulated.
+has simulated. A run of very many frames is several times as fast with --no-timeline, which keeps
+nothing of single packets: what is expected of them is not judged.
 """,
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is

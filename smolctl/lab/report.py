@@ -21,26 +21,33 @@ class Again(NamedTuple):
         name: of the scenario, or its file.
         seed, profile: None where the scenario's own counted.
         until: the text of the time, or None.
+        watched: False for ``--no-timeline``.
     """
 
     name: str
     seed: int | None = None
     profile: str | None = None
     until: str | None = None
+    watched: bool = True
 
 
 def again(outcome: Outcome, said: Again) -> str:
     """Return the command that makes a run once more, whatever its defaults will be by then."""
     until = f" --until {said.until}" if said.until is not None else ""
     profile = f" --profile {outcome.profile}" if said.profile is not None else ""
-    return f"smolctl lab run {said.name} --seed {outcome.seed}{profile}{until}"
+    unwatched = "" if said.watched else " --no-timeline"
+    return f"smolctl lab run {said.name} --seed {outcome.seed}{profile}{until}{unwatched}"
 
 
 # --- one document ---------------------------------------------------------------------------------
 
 
-def document(outcome: Outcome, said: Again) -> Row:
-    """Return a whole run as JSON has it; keys that have nothing to say are absent."""
+def document(outcome: Outcome, said: Again, *, whole: bool = True) -> Row:
+    """Return a run as JSON has it; keys that have nothing to say are absent.
+
+    Args:
+        whole: with all frames, which may be very many.
+    """
     scenario = outcome.scenario
     return {
         "schema": SCHEMA,
@@ -59,7 +66,7 @@ def document(outcome: Outcome, said: Again) -> Row:
             for node, values in outcome.counters.items()
             for counter, value in values.items()
         ],
-        "travels": [_travel(travel) for travel in outcome.travels],
+        **({"travels": [_travel(travel) for travel in outcome.travels]} if whole else {}),
         "marks": [_mark(mark) for mark in outcome.marks],
         "plots": [_plot(plot) for plot in outcome.plots],
         "faults": list(outcome.faults),
@@ -224,7 +231,8 @@ def tally(judged: Sequence[Row]) -> str:
     asked = [row for row in judged if "ok" in row]
     failed = sum(not row["ok"] for row in asked)
     if not asked:
-        return "nothing was expected"
+        number = counted(len(judged), "expectation")
+        return f"none of {number} was asked" if judged else "nothing was expected"
     if failed:
         return f"{failed} of {counted(len(asked), 'expectation')} not met"
     return f"{counted(len(asked), 'expectation')} met"

@@ -334,6 +334,17 @@ def test_series_tell_what_goes_on_within_a_connection() -> None:
     assert (unread[10 * S], unsent[10 * S], sunk[10 * S], read[10 * S]) == (0, 0, 200_000, 0)
 
 
+def test_without_a_timeline_packets_are_not_asked_about_and_the_rest_is_the_same() -> None:
+    text = ping("1s") + expect("received = 'b'") + expect("reason = 'lab-loss'\nmax = 0")
+    text += expect("counter = 'icmp.messages_received'\nnode = 'b'\ncount = 1")
+    with_one, without = played(text), played(text, watched=False)
+    assert met(without) == [None, None, True]
+    assert without.judged[0].seen.text == "no timeline is kept that would tell"
+    assert [done.out for done in without.steps] == [done.out for done in with_one.steps]
+    assert (without.frames, without.counters) == (with_one.frames, with_one.counters)
+    assert (without.travels, without.marks[:-1]) == ((), ())
+
+
 def test_counters_of_all_nodes_are_kept() -> None:
     outcome = played(ping("1s"))
     assert outcome.counters["b"]["icmp.echo_replies_sent"] == 1

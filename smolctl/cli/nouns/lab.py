@@ -110,6 +110,7 @@ COMMAND = Noun(
                 option("plot", "draw the plots that the file asks for"),
                 option("plot-svg", "write them to a file; further ones to PATH-2", "PATH"),
                 option("pcap", "write all packets to a pcapng file", "PATH"),
+                option("no-timeline", "forget single packets: faster, and in little memory"),
                 option("junit", "write the expectations as CI systems read them", "PATH"),
                 option("jobs", "run so many scenarios at once", "N", short="J"),
             ),

@@ -25,10 +25,9 @@ from smolctl.path.reaches import reach
 from smolctl.stack.sysctl.profiles import PROFILES
 
 _DRAWN = ("ladder", "plot", "svg", "plot_svg")
+_OF_PACKETS = ("ladder", "svg", "pcap")
 _OF_ONE = (*_DRAWN, "pcap")
 """Options that are about one scenario."""
-_HEAVY = ("travels", "marks")
-"""The keys of a document about each packet: too much to be told of many scenarios."""
 _WRONG = frozenset({"scenario", "usage", "not-found"})
 
 
@@ -37,11 +36,13 @@ class Wish(NamedTuple):
 
     Attributes:
         until: the text of the time, or None.
+        watched: keep a timeline.
     """
 
     seed: int | None = None
     profile: str | None = None
     until: str | None = None
+    watched: bool = True
 
     @property
     def until_ns(self) -> int | None:
@@ -63,7 +64,8 @@ def wish(args: Args) -> Wish:
         raise UsageFault(f'there is no profile "{profile}"', hint=hint)
     if until is not None:
         time_of(until)
-    return Wish(None if seed is None else int(seed), profile, until)
+    watched = "no_timeline" not in args
+    return Wish(None if seed is None else int(seed), profile, until, watched)
 
 
 def time_of(text: str) -> int:
@@ -107,13 +109,13 @@ def _loaded(source: lab_files.Source, wanted: Wish) -> tuple[Scenario, Setting]:
     scenario = lab_files.load(source, commands)
     frames = lab_files.replays(scenario, source.folder)
     return scenario, Setting(
-        commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns
+        commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns, wanted.watched
     )  # fmt: skip
 
 
 def said(name: str, wanted: Wish) -> Again:
     """Return what makes the run again."""
-    return Again(name, wanted.seed, wanted.profile, wanted.until)
+    return Again(name, wanted.seed, wanted.profile, wanted.until, wanted.watched)
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -122,6 +124,9 @@ def said(name: str, wanted: Wish) -> Again:
 def command(session: Session, args: Args) -> int:
     """Run one scenario, or many."""
     names, wanted = list(dict.fromkeys(args["file"])), wish(args)
+    for option in _OF_PACKETS:
+        if option in args and not wanted.watched:
+            raise UsageFault(f"lab run: --{option} needs the timeline", hint="drop --no-timeline")
     if len(names) == 1:
         return _one(session, names[0], wanted, args)
     for option in _OF_ONE:
@@ -142,7 +147,7 @@ def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
         took = process_time() - began
         rate = f"{outcome.frames / took:,.0f} frames a second" if took else "at once"
         session.out.notice(f"{counted(outcome.frames, 'frame')} in {took:.2f} s: {rate}")
-    run = document(outcome, said(name, wanted))
+    run = document(outcome, said(name, wanted), whole=session.options.json)
     if "pcap" in args:
         _write(args["pcap"], b"".join(pcapng(outcome.travels, outcome.marks)))
     if "junit" in args:
@@ -220,8 +225,9 @@ def work(task: Task) -> Result:
     except Exception as error:  # a bug of ours in one of them is no reason to lose the others
         text = f"{name}: internal error: {type(error).__name__}: {error}"
         return Result(Case(name, None, text))
-    run = document(outcome, said(name, wanted))
-    return Result(Case(name, {key: value for key, value in run.items() if key not in _HEAVY}))
+    run = document(outcome, said(name, wanted), whole=False)
+    del run["marks"]
+    return Result(Case(name, run))
 
 
 def _many(session: Session, names: list[str], wanted: Wish, args: Args) -> int:

@@ -98,6 +98,11 @@ def test_the_rate_of_the_machine_is_told_apart_from_the_run(capsys: Capture) -> 
     told = capsys.readouterr()
     assert "frames a second" in told.err
     assert "frames a second" not in told.out
+    assert run(["lab", "run", "good.toml", "--no-timeline"]) == 0
+    told = capsys.readouterr()
+    assert "not asked, no timeline is kept" in told.out
+    assert "ok: none of 1 expectation was asked\n" in told.out
+    assert told.out.endswith("again: smolctl lab run good.toml --seed 1 --no-timeline\n")
 
 
 def test_a_ladder_is_drawn(capsys: Capture) -> None:
@@ -180,6 +185,7 @@ def test_a_wrong_file_among_many_is_told_and_the_others_run(capsys: Capture) -> 
         (["run", "good.toml", "bad.toml", "--ladder"], "--ladder is about one scenario"),
         (["run", "good.toml", "bad.toml", "-J", "0"], 'jobs "0" is not a number of processes'),
         (["run", "good.toml", "--pcap", "/nowhere/x"], "cannot write /nowhere/x"),
+        (["run", "good.toml", "--no-timeline", "--ladder"], "--ladder needs the timeline"),
         (["run", "good.toml", "--plot"], "good.toml asks for no plots; add [[plots]]"),
         (["new", "good"], "good.toml is there already"),
         (["new", "x", "--template", "roter"], 'did you mean "router"?'),
