@@ -9,7 +9,7 @@ from smolctl.stack.explain.filter import parse
 from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.reason import REASONS, Kind
 
-_COMMENT = re.compile(r"reason: ([a-z]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)
+_COMMENT = re.compile(r"reason: ([a-z0-9]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)
 
 
 class Verdict(NamedTuple):
