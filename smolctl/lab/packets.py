@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from smolctl.capture import Interface, Record
 from smolctl.capture.pcapng import Writer
+from smolctl.capture.selection import Verdict
 from smolctl.lab.node import EPOCH_S
 from smolctl.lab.timeline import Mark, Travel
 from smolctl.lab.world import START_NS
@@ -35,7 +36,7 @@ def _records(travels: Sequence[Travel], marks: Sequence[Mark]) -> Iterator[Recor
     for travel in travels:
         left = (travel.sent_ns, travel.src, travel.src_dev, id(travel.sent), id(travel.frame))
         if travel.src and left != before:  # a hub makes several of one
-            reason = f"reason: {travel.lost}" if travel.lost is not None else ""
+            reason = Verdict(travel.lost).comment() if travel.lost is not None else ""
             yield _record(travel.sent_ns, travel.src, travel.src_dev, "out", travel.frame,
                           _notes(travel.sent), reason)  # fmt: skip
         before = left
@@ -72,7 +73,7 @@ def _refused(mark: Mark, trace: Trace) -> Record:
 
 def _why(trace: Trace) -> str:
     reason = trace.reason
-    return "" if reason is None else f"reason: {reason.name} - {reason.why(trace.detail)}"
+    return "" if reason is None else Verdict(reason.name, why=reason.why(trace.detail)).comment()
 
 
 def _notes(trace: Trace | None) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def find(name: str) -> Source:
     """Return the scenario of a name, or of a file.
 
     A word with "/" or with ".toml" at its end is a file; any other is one that comes with smolctl,
-    or else a file, too.
+    or else a file, too, perhaps without its ".toml".
 
     Raises:
         SmolctlError: there is none, or it cannot be read.
@@ -54,7 +54,10 @@ def find(name: str) -> Source:
         if name in names("shipped"):
             return Source(name, f"{name}{SUFFIX}", ".", text_of("shipped", name))
         if not os.path.isfile(name):
-            raise _unknown(name)
+            path = f"{name}{SUFFIX}"  # as lab new has called it
+            if not os.path.isfile(path):
+                raise _unknown(name)
+            return Source(path, path, ".", _read(path))
     return Source(name, name, os.path.dirname(name) or ".", _read(name))
 
 

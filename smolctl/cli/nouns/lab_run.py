@@ -147,11 +147,11 @@ def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
         took = process_time() - began
         rate = f"{outcome.frames / took:,.0f} frames a second" if took else "at once"
         session.out.notice(f"{counted(outcome.frames, 'frame')} in {took:.2f} s: {rate}")
-    run = document(outcome, said(name, wanted), whole=session.options.json)
+    run = document(outcome, said(source.name, wanted), whole=session.options.json)
     if "pcap" in args:
         _write(args["pcap"], b"".join(pcapng(outcome.travels, outcome.marks)))
     if "junit" in args:
-        _write(args["junit"], junit([Case(name, run)]).encode())
+        _write(args["junit"], junit([Case(source.name, run)]).encode())
     drawn = list(_drawn(outcome, args, session.out))
     if session.options.json:
         session.out.document(run)

@@ -230,6 +230,11 @@ def test_what_is_shown_can_be_run(capsys: Capture, nowhere: Path) -> None:
     assert json.loads(told) == {"name": "good.toml", "text": GOOD}
 
 
+def test_a_file_is_found_without_its_ending(capsys: Capture) -> None:
+    assert run(["-q", "lab", "run", "good"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "again: smolctl lab run good.toml --seed 1"
+
+
 def test_each_template_becomes_a_file_that_runs(capsys: Capture, nowhere: Path) -> None:
     for template in names("templates"):
         assert run(["lab", "new", template, "--template", template]) == 0
