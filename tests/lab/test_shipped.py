@@ -185,7 +185,7 @@ BREAKS = (
     Break("tcp-half-open", ("tcp-reset at a", "there were tx-no-carrier"),
           old='restart = "b"', new='stop = "b"'),
     Break("tcp-lost-segments", ("300000 bytes", "lab-loss", "smolctl link set eth0 loss"),
-          cut='"5s"'),
+          cut='"6s"'),
     Break("tcp-zero-window", ("it never reads", "The program at b has to read."),
           old='reads = "20s"', new="reads = false"),
     Break("vlan-mistake", ("was dropped at b", "rx-vlan-unknown", "type vlan id 10"),
