@@ -41,4 +41,4 @@ def test_each_of_the_ten_steps_is_run_read_broken_and_mended() -> None:
         assert "**Break it" in step
         assert "**Mend it" in step
         assert "FAILED  line " in step
-        assert re.search(r"^ok: \d+ expectations? met$", step, re.M)
+        assert re.findall(r"^(?:ok|FAILED): ", step, re.M)[-1] == "ok: "
