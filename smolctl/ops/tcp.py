@@ -219,7 +219,8 @@ class EchoJob(Job):
         """Say where it listens."""
         socket = self._socket
         addr = format_address(socket.shown_local)
-        self.emit("bound", addr=addr, port=socket.port, dev=socket.dev)
+        v6only = True if socket.v6only and socket.local is None else None
+        self.emit("bound", addr=addr, port=socket.port, dev=socket.dev, v6only=v6only)
         if self._wait_ns is not None:
             self.deadline = now + self._wait_ns
         socket.handler = self._accept

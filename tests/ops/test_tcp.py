@@ -147,6 +147,9 @@ def test_what_comes_is_sent_back_and_counted(api: Api) -> None:
 def test_it_listens_at_both_families_or_the_one_that_was_asked_for(api: Api) -> None:
     exchange, _ = echo(api)
     assert exchange.of("bound")[0]["addr"] == "::"
+    assert "v6only" not in exchange.of("bound")[0]
+    exchange, _ = api.start("tcp.echo", port="6", family="inet6")
+    assert exchange.of("bound")[0]["v6only"]
     exchange, _ = api.start("tcp.echo", port="8", family="inet")
     assert exchange.of("bound")[0]["addr"] == "0.0.0.0"
     exchange, _ = api.start("tcp.echo", addr=OURS, port="9")

@@ -6,10 +6,10 @@ from typing import Any
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream, tcp_probe, tcp_scan
-from smolctl.cli.nouns.tcp_words import bound, target
+from smolctl.cli.nouns.tcp_words import target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.endpoint import joined, of_listener
+from smolctl.cli.words.endpoint import bound, joined, of_listener
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.counted import counted
 

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Session
-from smolctl.cli.words.endpoint import joined
+from smolctl.cli.words.endpoint import bound, joined
 from smolctl.cli.words.grammar import Args
 from smolctl.client.control import command_for
 from smolctl.client.errors import said_of
@@ -84,6 +83,8 @@ def listening(
         one.listen(backlog)
         one.setblocking(False)
         shown = {"addr": name_of(one.getsockname())[0], "port": port, **dev}
+        if shown["addr"] == "::" and not any_family:
+            shown["v6only"] = True
         emit(session, "bound", **shown)
         if not session.options.json:
             session.out.notice(bound(shown))

@@ -9,6 +9,7 @@ from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.endpoint import (
+    bound,
     endpoint,
     has_port,
     joined,
@@ -150,13 +151,7 @@ def send_status(done: Event, reasons: list[str]) -> int:
 
 # --- receive ------------------------------------------------------------------------------------
 def _bound(session: Session) -> stream.Handler:
-    def bound(event: Event) -> None:
-        dev = f" dev {event['dev']}" if "dev" in event else ""
-        dual = event["addr"] == "::" and not event.get("v6only")
-        address = "*" if dual else event["addr"]  # as ss has it
-        session.out.notice(f"listening on {joined(address, event['port'])}{dev}")
-
-    return bound
+    return lambda event: session.out.notice(bound(event))
 
 
 def printable(data: bytes) -> str:

@@ -98,6 +98,13 @@ def joined(address: str, port: object) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def bound(event: Mapping[str, Any]) -> str:
+    """Return the notice of a socket that listens; "*" is all of both families, as ss has it."""
+    dev = f" dev {event['dev']}" if "dev" in event else ""
+    dual = event["addr"] == "::" and not event.get("v6only")
+    return f"listening on {joined('*' if dual else event['addr'], event['port'])}{dev}"
+
+
 def zoned(row: Mapping[str, Any], key: str) -> str:
     """Return an address of a row, with the row's interface where it is of that link alone.
 
