@@ -173,8 +173,10 @@ def take_back(clone: Stack, stack: Stack) -> bool:
     for family, old in stack.networks.items():
         new = clone.networks[family]
         for name, cache in old.neighbors.items():
-            used = new.neighbors[name]
-            if cache.entries or used.entries or used.memory != cache.memory:
+            used, memory = new.neighbors[name], cache.memory
+            if not (cache.entries or used.entries or memory.evictions or used.memory.evictions):
+                used.restore(memory, ())
+            else:
                 new.neighbors[name] = cache.clone(settings.links[name], _middle, copy_of, alarm)
         new.idents, new.redirects = old.idents.clone(), old.redirects.clone()
         new.icmp_limiter = old.icmp_limiter.clone(settings, _middle)
