@@ -167,7 +167,7 @@ BREAKS = (
           cut="route add", profile=SMOLTCP),
     Break("limit-at-run-time", ("11 datagrams", "smolctl sysctl iface.neighbor_cache_count=2"),
           cut="count=2", profile=SMOLTCP),
-    Break("loopback-127-0-0-2", ('"three"', "smolctl -n a addr add 127.0.0.2/8 dev lo"),
+    Break("loopback-127-0-0-2", ('"three"', "smolctl addr add 127.0.0.2/8 dev lo"),
           cut="addr add 127.0.0.2", profile=SMOLTCP),
     Break("no-route-back", ("was refused at b", "the answer ends at b",
                             "smolctl -n b route add default via 10.0.1.254"), cut="route add"),
