@@ -1,7 +1,7 @@
 """Expectations of a scenario, judged: one function for each kind, which says what was seen."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import partial
@@ -34,6 +34,7 @@ from smolctl.lab.expectation import (
     Window,
 )
 from smolctl.lab.outcome import Judged, Seen, StepDone
+from smolctl.lab.timeline import Mark
 from smolctl.lab.words import amount, duration, how_often, times, value, when
 from smolctl.stack.explain import filter as filters
 from smolctl.stack.explain.summary import summarize
@@ -143,6 +144,25 @@ def due_ns(expected: Expected) -> int | None:
     if isinstance(expected, StepEnds):
         return None
     return expected.window.by_ns
+
+
+def unmet(judged: Sequence[Judged], evidence: Evidence) -> Iterator[Mark]:
+    """Yield a mark for each expectation that is not met, at its node, when that was certain."""
+    for each in judged:
+        if each.met is False:
+            due = due_ns(each.spec.expected)
+            at_ns = evidence.until_ns if due is None else due
+            text = f"expected {each.text}; {each.seen.text}"
+            yield Mark(at_ns, _place(each.spec.expected, evidence), "expect", text)
+
+
+def _place(expected: Expected, evidence: Evidence) -> str:
+    """Return the node that an expectation is about; "" for none."""
+    if isinstance(expected, ProgramReceived):
+        return evidence.programs[expected.program].node
+    if isinstance(expected, StepEnds):
+        return next((step.node for step in evidence.steps if step.name == expected.step), "")
+    return expected.src if isinstance(expected, Reaches) else expected.node or ""
 
 
 def words(expected: Expected) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from smolctl.errors import SmolctlError
 from smolctl.lab.commands import BadLine, Commands, Running
 from smolctl.lab.endings import Timeline
-from smolctl.lab.expect import Answer, Evidence, Table, due_ns, judge
+from smolctl.lab.expect import Answer, Evidence, Table, due_ns, judge, unmet
 from smolctl.lab.expectation import CounterIs, Reaches, TableHolds
 from smolctl.lab.node import Node
 from smolctl.lab.outcome import Outcome, StepDone
@@ -401,6 +401,7 @@ class _Run:
             self._setting.watched, self._taken,
         )  # fmt: skip
         judged = judge(self._scenario.expects, self._profile, evidence)
+        marks = tuple(sorted((*marks, *unmet(judged, evidence)), key=lambda mark: mark.at_ns))
         counters = {
             node.name: self._counters(node) for node in world.nodes.values() if node.running
         }

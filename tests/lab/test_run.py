@@ -345,6 +345,16 @@ def test_without_a_timeline_packets_are_not_asked_about_and_the_rest_is_the_same
     assert (without.travels, without.marks[:-1]) == ((), ())
 
 
+def test_what_is_not_met_is_marked_where_and_when_that_was_certain() -> None:
+    text = ping("1s") + expect("received = 'b'\nfilter = 'tcp'\nby = '3s'")
+    text += expect("reach = 'a -> 10.0.0.9'") + expect("received = 'b'")
+    marks = [mark for mark in played(text).marks if mark.kind == "expect"]
+    assert [(mark.at_ns, mark.node) for mark in marks] == [(3 * S, "b"), (20 * S, "a")]
+    assert marks[0].text == (
+        'expected b to receive "tcp" at least once by 3 s; no such packet was sent by anybody'
+    )
+
+
 def test_counters_of_all_nodes_are_kept() -> None:
     outcome = played(ping("1s"))
     assert outcome.counters["b"]["icmp.echo_replies_sent"] == 1
