@@ -62,6 +62,14 @@ def test_what_does_not_work_has_a_letter_a_reason_and_a_command(world: World) ->
     ]
 
 
+def test_it_cannot_be_said_where_packets_leave_the_stacks(world: World) -> None:
+    """The routers between them are left out."""
+    said = run(world, "reach --stacks a,c")
+    assert said.status == exits.UNKNOWN
+    assert said.out.splitlines()[0] == "icmp over IPv4: 0 of 2 pairs work, of 2 it cannot be said"
+    assert "a  2  not known: the packet leaves these stacks at a, c" in said.out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
