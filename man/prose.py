@@ -67,6 +67,7 @@ SEE_ALSO = {
     "smolctl": [("smolctl-tutorial", "7"), ("smolctl-reasons", "7"), ("ip", "8")],
     "stack": [("smolctl-sysctl", "8"), ("smolctl-doctor", "8")],
     "map": [("smolctl-link", "8"), ("smolctl-stack", "8"), ("dot", "1")],
+    "host": [("smolctl-batch", "8"), ("smolctl-config", "8"), ("ip", "8"), ("rtnetlink", "7")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
@@ -426,6 +427,24 @@ table below names those that are no stacks.
 
 What does not fit side by side is drawn below, and a wire that leads there appears again. Addresses
 of the link itself (fe80::/10) are shown where there are no others; -j has all of them.
+""",
+    "host": """
+host is about the Linux kernel's own network, not about a stack. It reads what the kernel tells by
+netlink and in /proc: links, addresses, the routes of all tables, next-hop objects, rules,
+neighbors, groups, sockets and sysctls. The rows have the keys of ip -j. Attributes of a newer
+kernel that smolctl does not know are shown by their numbers (unknown). If something changes while
+it is read, it is read again, four times at most; settled is false if it never stopped.
+
+Everything in the path of packets that decides by rules of its own is a hook: nftables, iptables,
+IPVS, IPsec, traffic control, XDP, VRFs, and links that are stacked on others. As root they are
+counted. Without root it is said which of them may exist and cannot be read.
+
+host save prints commands for smolctl batch. Each of them was tried on a stack, and what a stack
+does not take is a comment that says why; the exit status is 0 all the same. A link of the copy is
+the end of a cable: without another end it has no carrier. Both ends of a veth are on one cable. A
+bridge is a link on a cable, and its ports are left out, as are links without Ethernet and what is
+on them. Only neighbors that were added by hand are saved: others are learned. Sockets belong to
+programs, and are left out.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that

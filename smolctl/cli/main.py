@@ -64,6 +64,7 @@ NOUNS = {
     "lab": "run networks of stacks from a file, in virtual time",
     "batch": "run the commands of a file over one connection",
     "config": "print the commands that make a stack again, or like another",
+    "host": "show the Linux host's own network, and save it as a stack's",
     "doctor": "check what works on this machine, and say what to do",
     "help": "show help for a command",
 }

@@ -238,10 +238,11 @@ def _hop_flags(flags: int) -> list[str]:
 def _metrics(route: routes.Route) -> Row:
     names = dict(enumerate(routes.METRICS))
     found: Row = {
-        _named(names, number): value
+        names[number]: value
         for number, value in route.metrics
-        if number != 1 and (value or number != 10)
+        if 1 < number < len(names) and (value or number != 10)
     }
+    _put(found, unknown=[number for number, _ in route.metrics if number >= len(names)])
     _put(found, congestion=route.congestion)
     return found
 
@@ -388,7 +389,7 @@ def nexthop_rows(state: HostState) -> Iterator[Row]:
         if each.scope:
             row["scope"] = _named(SCOPES, each.scope)
         if each.blackhole:
-            row["blackhole"] = None
+            row["blackhole"] = True
         if each.protocol:
             row["protocol"] = _named(PROTOCOLS, each.protocol)
         row["flags"] = _hop_flags(each.flags)
@@ -447,6 +448,12 @@ def hook_rows(state: HostState) -> Iterator[Row]:
         yield row
 
 
+def sysctl_rows(state: HostState) -> Iterator[Row]:
+    """Yield the sysctls, by their path below /proc/sys."""
+    for path, value in state.sysctls.values.items():
+        yield {"key": f"net/{path}", "value": value}
+
+
 NOUNS: dict[str, Callable[[HostState], Iterator[Row]]] = {
     "link": link_rows,
     "addr": address_rows,
@@ -458,5 +465,6 @@ NOUNS: dict[str, Callable[[HostState], Iterator[Row]]] = {
     "maddr": group_rows,
     "socket": socket_rows,
     "hook": hook_rows,
+    "sysctl": sysctl_rows,
 }
 """Each noun, and what tells its rows."""

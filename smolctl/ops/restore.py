@@ -369,14 +369,22 @@ def configured(changes: Iterable[tuple[str, Row]], now: int) -> Stack:
     Raises:
         SmolctlError: a change is refused.
     """
-    fresh = Stack(middle)
-    scratch = Scratch(Context(fresh, NoDevices(list(KINDS)), _Nobody(), now))
+    scratch = scratch_of_all_kinds(now)
     for op, args in changes:
         check(op)
         scratch.apply(op, args)
     stack = scratch.context.stack
     stack.ledger.prove = Prover(stack)
     return stack
+
+
+def scratch_of_all_kinds(now: int) -> Scratch:
+    """Return a fresh stack to try changes on, in which links of all kinds can be made.
+
+    Args:
+        now: its time, ns.
+    """
+    return Scratch(Context(Stack(middle), NoDevices(list(KINDS)), _Nobody(), now))
 
 
 class _Nobody:

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"errors", "control", "client", "device", "netns", ""},
     "cli": {
         *("counted", "errors", "near", "control", "client", "launch", "capture", "doctor", "netns"),
-        *("", "lab", "path"),
+        *("", "lab", "path", "host"),
     },
     "run": {"errors", "control", "client"},
     "__main__": {"cli"},

@@ -107,24 +107,29 @@ def changes_of(session: Session, lines: Iterable[Line | None], why: str) -> Iter
     """
     finder = Finder()
     for line in lines:
-        if line is None:
-            continue
-        mine = Session(session.options.copy(), session)
-        try:
-            words = words_of(line)
-            if SHOWING.isdisjoint(words):
-                verb, args = finder.find(mine, words)
-                path = verb.path
-                plan = verb.run.asked(args, mine.options) if isinstance(verb.run, Request) else None
-                if mine.options.stack != session.options.stack:
-                    raise NoChange(
-                        f"stack {mine.options.stack} is not the stack of the other lines"
-                    )
-                if plan is not None and changes(plan.op):
-                    yield Change(line, mine, args, plan)
-                    continue
-            else:
-                path = " ".join(words)
-            raise NoChange(f"{path} does not change the configuration, and {why}")
-        except SmolctlError as error:
-            raise Refused(line, mine, error) from None
+        if line is not None:
+            yield change_of(finder, session, line, why)
+
+
+def change_of(finder: Finder, session: Session, line: Line, why: str) -> Change:
+    """Return the change that one command is; the arguments are those of ``changes_of``.
+
+    Raises:
+        Refused: the command is none, or no change.
+    """
+    mine = Session(session.options.copy(), session)
+    try:
+        words = words_of(line)
+        if SHOWING.isdisjoint(words):
+            verb, args = finder.find(mine, words)
+            path = verb.path
+            plan = verb.run.asked(args, mine.options) if isinstance(verb.run, Request) else None
+            if mine.options.stack != session.options.stack:
+                raise NoChange(f"stack {mine.options.stack} is not the stack of the other lines")
+            if plan is not None and changes(plan.op):
+                return Change(line, mine, args, plan)
+        else:
+            path = " ".join(words)
+        raise NoChange(f"{path} does not change the configuration, and {why}")
+    except SmolctlError as error:
+        raise Refused(line, mine, error) from None

@@ -36,7 +36,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("",), ["stack", "map", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
                  "sysctl", "socket", "stats", "monitor", "explain", "why", "reach", "trace",
                  "udp", "tcp", "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab",
-                 "batch", "config", "doctor", "help"]),
+                 "batch", "config", "host", "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
         (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
