@@ -66,12 +66,6 @@ def test_the_expectations_of_every_shipped_scenario_are_met(profile: str) -> Non
     assert {name: told for name, told in failed.items() if told} == {}
 
 
-def test_every_template_is_met() -> None:
-    for name in names("templates"):
-        scenario = read(text_of("templates", name), f"{name}.toml")
-        assert run(scenario, Setting(LabCommands(), reach)).ok, name
-
-
 # --- the same each time ---------------------------------------------------------------------------
 
 LOSSY = NET.replace("[links.c]", "[links.c]\nloss = '30%'\njitter = '1ms'\ndelay = '3ms'")
@@ -92,15 +86,13 @@ def test_the_same_seed_does_the_same_and_another_one_does_not() -> None:
 
 def test_neither_the_process_nor_its_hashes_have_a_part_in_it() -> None:
     code = "from tests.lab.test_run import *; print(digest(played(MANY, LOSSY)))"
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()
-        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
-    }  # fmt: skip
-    assert found == {digest(played(MANY, LOSSY))}
+    seed = "1" if os.environ.get("PYTHONHASHSEED") == "2" else "2"
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert other.stdout.strip() == digest(played(MANY, LOSSY))
 
 
 # --- steps ----------------------------------------------------------------------------------------

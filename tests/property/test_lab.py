@@ -112,7 +112,7 @@ def sendings(outcome: Outcome) -> list[Travel]:
     return list(found.values())
 
 
-@examples(20)
+@examples(10, times=0.3)
 @given(scenarios())
 def test_all_that_is_told_of_a_run_agrees(text: str) -> None:
     scenario = read(text, "random.toml")
