@@ -109,6 +109,8 @@ def _interface(interface: Interface, settings: Settings, alarm: Alarm) -> Interf
     result.ipv6 = interface.ipv6.clone(result.settings, _middle, alarm)
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
+    if interface.impairment is not None:
+        result.impairment = interface.impairment.clone(_middle, alarm)
     return result
 
 
@@ -134,19 +136,17 @@ def clone_for_changes(stack: Stack) -> Stack:
         net.fib = net.fib.clone_for_changes()
     clone.events.route_sources = [net.fib for net in clone.networks.values()]
     for interface in clone.interfaces.values():
-        _own(interface, clone.timers.alarm)
+        _own(interface)
     return clone
 
 
-def _own(interface: Interface, alarm: Alarm) -> None:
+def _own(interface: Interface) -> None:
     """Give a clone's interface what its namesake still shares with it."""
     for state in (interface.ipv4, interface.ipv6):
         copies = {address: duplicate(address) for address in state.addresses.items}
         state.addresses = state.addresses.clone(copies)
         state.dad.move(copies)
     interface.outbox = []
-    if interface.impairment is not None:
-        interface.impairment = interface.impairment.clone(alarm)
 
 
 # --- again ----------------------------------------------------------------------------------------

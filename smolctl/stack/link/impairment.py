@@ -91,14 +91,24 @@ class Impairment:
         self._number = 0
         # When the last frame that was given a time has left at the link's rate.
         self._free_ns = 0
+        # Of a clone: times and lengths of the frames that the original holds back, the first last.
+        self._others: list[tuple[int, int]] = []
 
-    def clone(self, alarm: Alarm) -> "Impairment":
-        """Return one that is as bad, and holds nothing back."""
-        return Impairment(self.netem, self._random, alarm)
+    def clone(self, random: Callable[[], float], alarm: Alarm) -> "Impairment":
+        """Return one that is as bad and as full; the frames themselves stay here, and leave here.
+
+        Args:
+            random: in the place of its own, which nothing that happens to a clone may use up.
+        """
+        result = Impairment(self.netem, random, alarm)
+        held = [(at_ns, len(frame)) for at_ns, _, frame, _ in self._delayed]
+        result._others = sorted([*held, *self._others], reverse=True)
+        result._bytes, result._free_ns = self._bytes, self._free_ns
+        return result
 
     def __len__(self) -> int:
         """Return how many frames are held back."""
-        return len(self._delayed)
+        return len(self._delayed) + len(self._others)
 
     @property
     def delayed_bytes(self) -> int:
@@ -111,6 +121,7 @@ class Impairment:
         A frame that is lost and duplicated goes once, as in netem.
         """
         netem = self.netem
+        self._forget_others(now)
         copies = 1 + self._happens(netem.duplicate) - self._happens(netem.loss)
         if copies == 0:
             return NetemVerdict([Effect.LOSS], None)
@@ -151,7 +162,7 @@ class Impairment:
         """Return all frames that are held back, and forget them."""
         delayed = [(frame, trace) for _, _, frame, trace in sorted(self._delayed, key=_when)]
         self._delayed.clear()
-        self._bytes = 0
+        self._bytes = sum(length for _, length in self._others)
         return delayed
 
     def deadline(self) -> int | None:
@@ -165,9 +176,13 @@ class Impairment:
         # What leaves at once needs none: frames held back before the delay was taken away do not
         # keep others from being sent.
         return not self.netem.delays or (
-            len(self._delayed) + copies <= LIMIT_FRAMES
-            and self._bytes + copies * len(frame) <= LIMIT_BYTES
+            len(self) + copies <= LIMIT_FRAMES and self._bytes + copies * len(frame) <= LIMIT_BYTES
         )
+
+    def _forget_others(self, now: int) -> None:
+        """Let the frames of the original go whose time has come."""
+        while self._others and self._others[-1][0] <= now:
+            self._bytes -= self._others.pop()[1]
 
     def _leaves(self, length: int, now: int) -> int:
         """Return when a frame that comes now leaves: after its delay, then in turn at the rate."""

@@ -12,8 +12,10 @@ from smolctl.errors import InvalidArgument
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.config.link import delete_interface, set_carrier, set_up
 from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.link.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
 from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.reason import LAB_DELAY
 from smolctl.stack.trace.trace import Fate, Trace
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import PEER, Host, ip
@@ -21,6 +23,10 @@ from tests.stack.reason.provokers import fresh
 
 FRAME = bytes(range(100))
 MANY = 20_000
+
+
+def _middle() -> float:
+    return 0.5
 
 
 def bad(seed: int = 1, **netem: Any) -> Impairment:
@@ -240,6 +246,37 @@ def test_a_delayed_datagram_waits_and_is_sent_when_its_time_has_come() -> None:
     assert isinstance(item, TracedFrame)
     host.stack.transmitted(host.tap, [item], host.now)
     assert trace.fate is Fate.SENT
+
+
+def test_a_prediction_puts_nothing_onto_the_link_and_uses_up_no_luck() -> None:
+    host = bad_host(delay_ns=SECOND_NS, loss=0.3, jitter_ns=1)
+    socket, drawn = host.socket(), []
+    host.send(socket)
+    impairment = host.tap.impairment
+    assert impairment is not None
+    impairment._random = lambda: drawn.append(1) or 0.5  # type: ignore[func-returns-value]
+    before = len(impairment), impairment.delayed_bytes
+    for question in (Question("udp", None, ip(PEER), dport=9), Question("icmp", None, ip(PEER))):
+        trace = predict(host.stack, question, host.now)
+        assert trace.reason is LAB_DELAY
+    assert (len(impairment), impairment.delayed_bytes) == before == (1, 42 + len(b"hello"))
+    assert not drawn
+    host.wait(2 * SECOND_NS)
+    assert len(host.tap.outbox) == 1
+
+
+def test_a_clone_is_as_full_until_the_frames_of_the_original_have_left() -> None:
+    link = bad(delay_ns=SECOND_NS)
+    for _ in range(LIMIT_FRAMES - 1):
+        assert link.offer(b"x" * 100, Trace(), 0).at_ns is not None
+    clone = link.clone(_middle, Alarm())
+    assert clone.offer(b"y", Trace(), 0) == link.offer(b"y", Trace(), 0)
+    assert clone.offer(b"z", Trace(), 0).effects == [Effect.QUEUE_FULL]
+    assert clone.clone(_middle, Alarm()).offer(b"z", Trace(), 0).at_ns is None
+    assert clone.offer(b"z", Trace(), SECOND_NS).effects == [Effect.DELAY]
+    assert frames(clone, 3 * SECOND_NS) == [b"y", b"z"]
+    assert (len(clone), clone.delayed_bytes) == (0, 0)
+    assert len(link) == LIMIT_FRAMES
 
 
 def test_the_fast_path_leaves_a_bad_link_alone() -> None:
