@@ -131,7 +131,7 @@ class DatagramSocket(socket.socket):
                 address that was not allowed.
         """
         host, port, zone = self.__checked(address)
-        self.__command("connect", addr=host, port=port, zone=zone)
+        host = self.__command("connect", addr=host, port=port, zone=zone)["peer"]
         self.__peer = (host, port) if self.__family == socket.AF_INET else (host, port, 0, zone)
 
     def connect_ex(self, address: Any) -> int:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from smolctl.control.codec import encode_json
 from smolctl.errors import ControlError
 
-VERSION = 3
+VERSION = 4
 """Number of what is written here; both ends must agree on it."""
 MAX_MESSAGE = 80_000
 """More bytes than any message has.

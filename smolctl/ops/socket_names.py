@@ -13,15 +13,20 @@ from smolctl.stack.transport.socket_base import ANY, SocketBase
 from smolctl.wire.address import (
     IPV4,
     IPV6,
+    LOOPBACK6,
     UNSPECIFIED6,
     family_of,
     format_address,
     is_link_local,
     is_mapped,
     is_scoped,
+    is_unspecified,
     mapped,
+    parse_address,
     unmapped,
 )
+
+_LOOPBACKS = {IPV4: parse_address("127.0.0.1"), IPV6: LOOPBACK6}
 
 
 class Name(NamedTuple):
@@ -89,6 +94,9 @@ class SocketNames:
     def to_send(self, address: int, zone: int) -> Name:
         """Return the stack's name of an address that a program sends to.
 
+        No address is this host itself (Linux ip_route_output_key, udpv6_sendmsg): the address that
+        the socket is bound to, or that of the loopback.
+
         Raises:
             NetworkUnreachable: the socket cannot speak with that family, or no interface has the
                 zone's number.
@@ -99,6 +107,11 @@ class SocketNames:
             name = self._inward(address, zone)
         except NoSuchDevice as error:
             raise NetworkUnreachable(error.message, hint=error.hint) from None
+        if is_unspecified(name.address):
+            family, own = family_of(name.address), socket.local
+            if own is None or family_of(own) is not family:
+                own = _LOOPBACKS[family]
+            name = Name(own, None)
         if socket.speaks(name.address):
             return name
         if family_of(name.address) is IPV6:

@@ -4,7 +4,7 @@ What the program asks is answered in events of the job; the socket lives as long
 so that what a program sent just before it ended is sent, as with a socket of the kernel's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -40,8 +40,6 @@ from smolctl.wire import udp
 from smolctl.wire.address import (
     IPV4,
     IPV6,
-    LOOPBACK6,
-    UNSPECIFIED6,
     format_address,
     is_unspecified,
 )
@@ -248,7 +246,8 @@ class SocketJob(Job):
             self._ask(payloads[0], said, now)
             return 1
         try:
-            name = self._names.to_send(dst, zone) if self._names.six else Name(dst, None)
+            plain = dst and not self._names.six
+            name = Name(dst, None) if plain else self._names.to_send(dst, zone)
         except StackError as error:
             self._error = error.to_dict()
             self._deliver(now)
@@ -324,15 +323,14 @@ class SocketJob(Job):
             local = ANY
         self._stack.udp.bind(socket, local, port, dev or socket.dev)
 
-    def _connect(self, args: Args) -> None:
+    def _connect(self, args: Args) -> dict[str, str]:
         stack, socket = self._stack, self._socket
         peer, dev = self._names.to_connect(args.the_address("addr"), _zone(args))
-        if peer == UNSPECIFIED6:
-            peer = LOOPBACK6  # Linux __ip6_datagram_connect, "connect to self"
         port = args.integer("port", 0, wire.MAX_PORT) or 0
         if stack.networks.for_address(peer).is_broadcast(peer) and not socket.broadcast:
             raise Rejected(reason.TX_BROADCAST_DENIED, {"ip": peer, "port": port})
         stack.udp.connect(socket, peer, port, dev)
+        return {"peer": format_address(self._names.outward(peer))}
 
     def _set(self, args: Args) -> None:
         socket = self._socket
@@ -370,7 +368,7 @@ class SocketJob(Job):
     def _membership(self, args: Args) -> None:
         socket_group.change(self._stack, self._socket, args)
 
-    def _answer(self, number: int, **fields: int) -> None:
+    def _answer(self, number: int, **fields: int | str) -> None:
         socket, names = self._socket, self._names
         local = format_address(names.outward(socket.local))
         zone = names.zone(socket.local, socket.dev) or None
@@ -402,7 +400,7 @@ def _zone(args: Args) -> int:
     return args.integer("zone", 0, _MAX_ZONE) or 0
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], dict[str, int] | None]]] = {
+_COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | None]]] = {
     "bind": ("addr port zone family", SocketJob._bind),
     "connect": ("addr port zone family", SocketJob._connect),
     "set": (

@@ -20,8 +20,6 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.wire.address import (
     IPV4,
-    LOOPBACK6,
-    UNSPECIFIED6,
     is_unspecified,
 )
 
@@ -162,9 +160,6 @@ class HubJob(Job):
 
     def _connect(self, end: StreamEnd, args: Args, now: int) -> "_Answer":
         peer, dev = end.names.to_connect(args.the_address("addr"), _zone(args))
-        if is_unspecified(peer):
-            # Linux ip_route_connect and tcp_v6_connect: this host itself.
-            peer = LOOPBACK6 if peer == UNSPECIFIED6 else _LOOPBACK
         if dev is not None:
             end.socket.dev = dev
         self._stack.tcp.connect(end.socket, peer, args.integer("port", 0, _MAX_PORT) or 0, now)
@@ -201,7 +196,6 @@ class HubJob(Job):
 
 
 _Answer = tuple[dict[str, Any]] | tuple[dict[str, Any], Passed]
-_LOOPBACK = 0x7F000001
 
 
 def _zone(args: Args) -> int:

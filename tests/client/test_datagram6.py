@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.client import Client, DatagramSocket, open_datagram_endpoint
+from smolctl.client import Client, DatagramSocket, StreamSocket, open_datagram_endpoint
 from tests.kit.home import Home
 from tests.kit.process import PATIENCE_SECONDS
 
@@ -59,6 +59,35 @@ def test_there_and_back(make: Make) -> None:
     assert client.recvfrom(99) == (b"y", ("::1", 7, 0, 0))
     assert client.send_many([b"1", b"2", b"3"], ("::1", 7)) == 3
     assert [payload for payload, _ in server.recv_many(3)] == [b"1", b"2", b"3"]
+
+
+def test_no_address_is_this_host_itself(make: Make) -> None:
+    """As Linux 6.18, of UDP and TCP alike: the address that is bound, or that of the loopback."""
+    port = 7
+    for family, nothing, own, loopback in (
+        (socket.AF_INET, "0.0.0.0", "127.0.0.2", "127.0.0.1"),
+        (socket.AF_INET, "", "127.0.0.2", "127.0.0.1"),
+        (socket.AF_INET6, "::", "::1", "::1"),
+    ):
+        for here in (own, loopback):
+            port += 1
+            server, connected, other = make(family), make(family), make(family)
+            server.bind((nothing, port))
+            if here != loopback:
+                connected.bind((own, 0))
+                other.bind((own, 0))
+            connected.connect((nothing, port))
+            assert connected.getpeername()[:2] == (here, port)
+            connected.send(b"x")
+            other.sendto(b"y", (nothing, port))
+            heard = [server.recvfrom(9) for _ in "xy"]
+            assert [(data, sender[0]) for data, sender in heard] == [(b"x", here), (b"y", here)]
+            with StreamSocket(family=family) as listener, StreamSocket(family=family) as stream:
+                listener.bind((nothing, port))
+                listener.listen()
+                stream.bind((here, 0))
+                stream.connect((nothing, port))
+                assert stream.getpeername()[:2] == (here, port)
 
 
 def test_a_socket_of_both_families_hears_ipv4_hosts_as_mapped_ones(make: Make) -> None:
