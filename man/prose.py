@@ -381,7 +381,8 @@ service that answers everything (echo, daytime, qotd, chargen, time): two echoes
 tcp connect and tcp listen are for pipes: tar c . | smolctl tcp connect 10.0.0.2:9000 sends a
 directory to smolctl tcp listen 9000 --count 1 | tar x on another stack. The end of standard input
 closes one direction; what the peer still says is written. A reader that is slow holds up the peer
-(its window closes), and a peer that does not read holds up whoever writes into the pipe.
+(its window closes), and a peer that does not read holds up whoever writes into the pipe. A host is
+an address: names are never looked up, since a stack has no resolver.
 
 tcp ping asks a port with SYNs. SYN-ACK says that it is open, RST that it is closed, and both are
 answers with a round trip; an ICMP error names who sent it. SYN-ACK is answered with RST at once, as
