@@ -63,6 +63,7 @@ class Setting:
         seed, profile, until_ns: in the place of the scenario's own.
         watched: keep a timeline. Without one a run is several times as fast and its memory does not
             grow, and what is expected of single packets is not judged.
+        every: tell what was seen of expectations about other profiles, too.
     """
 
     commands: Commands
@@ -72,6 +73,7 @@ class Setting:
     profile: str | None = None
     until_ns: int | None = None
     watched: bool = True
+    every: bool = False
 
 
 def run(scenario: Scenario, setting: Setting) -> Outcome:
@@ -247,7 +249,7 @@ class _Run:
         for number, spec in enumerate(self._scenario.expects):
             if isinstance(spec.expected, (TableHolds, CounterIs, Reaches)):
                 due = due_ns(spec.expected)
-                if spec.counts_under(self._profile):
+                if self._setting.every or spec.counts_under(self._profile):
                     yield _Due(self._until_ns if due is None else due, number)
 
     # --- steps ------------------------------------------------------------------------------------
@@ -398,7 +400,7 @@ class _Run:
         ends = {link.name: [(end.node, end.dev) for end in link.ends] for link in links}
         evidence = Evidence(
             Timeline(travels, marks), steps, self._programs, ends, self._until_ns,
-            self._setting.watched, self._taken,
+            self._setting.watched, self._setting.every, self._taken,
         )  # fmt: skip
         judged = judge(self._scenario.expects, self._profile, evidence)
         marks = tuple(sorted((*marks, *unmet(judged, evidence)), key=lambda mark: mark.at_ns))

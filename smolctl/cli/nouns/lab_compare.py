@@ -30,7 +30,7 @@ def command(session: Session, args: Args) -> int:
     base = wish({key: value for key, value in args.items() if key != "profile"})
     runs = []
     for profile in profiles:
-        wanted = wish({"profile": profile})._replace(seed=base.seed, until=base.until)
+        wanted = base._replace(profile=wish({"profile": profile}).profile, every=True)
         runs.append(document(outcome_of(source, wanted), said(source.name, wanted)))
     rows = list(compared(runs))
     if session.options.json:
@@ -99,7 +99,7 @@ def _ended(step: Row) -> str:
 
 def _met(row: Row) -> str:
     if "ok" not in row:
-        return "not asked"
+        return f"not asked: {row['seen']}"
     return f"{'ok' if row['ok'] else 'FAILED'}: {row['seen']}"
 
 

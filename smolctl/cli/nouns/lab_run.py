@@ -37,12 +37,14 @@ class Wish(NamedTuple):
     Attributes:
         until: the text of the time, or None.
         watched: keep a timeline.
+        every: tell what was seen of expectations about other profiles, too.
     """
 
     seed: int | None = None
     profile: str | None = None
     until: str | None = None
     watched: bool = True
+    every: bool = False
 
     @property
     def until_ns(self) -> int | None:
@@ -109,7 +111,8 @@ def _loaded(source: lab_files.Source, wanted: Wish) -> tuple[Scenario, Setting]:
     scenario = lab_files.load(source, commands)
     frames = lab_files.replays(scenario, source.folder)
     return scenario, Setting(
-        commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns, wanted.watched
+        commands, reach, frames, wanted.seed, wanted.profile, wanted.until_ns, wanted.watched,
+        wanted.every,
     )  # fmt: skip
 
 
