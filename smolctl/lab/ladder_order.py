@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from itertools import groupby
 from typing import NamedTuple
 
-from smolctl.lab.timeline import Mark, Travel
+from smolctl.lab.timeline import Mark, Travel, departures
 from smolctl.stack import reason
 from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.trace import Direction, Fate, Trace
@@ -94,25 +94,10 @@ Event = Leave | Arrive | Noted
 
 def sendings(travels: Sequence[Travel]) -> Iterator[Sending]:
     """Yield the frames that were sent, each once however many ends its wire has."""
-    grouped: dict[tuple[object, ...], list[list[Travel]]] = {}
-    for travel in travels:
-        port = travel.wire, travel.src, travel.src_dev
-        key = (travel.sent_ns, *port, travel.frame, id(travel.sent))
-        groups = grouped.setdefault(key, [])
-        end = (travel.dst, travel.dst_dev)
-        for group in groups:  # the same frame twice at one instant is two frames
-            if end not in [(t.dst, t.dst_dev) for t in group]:
-                group.append(travel)
-                break
-        else:
-            groups.append([travel])
-    for groups in grouped.values():
-        for group in groups:
-            first = group[0]
-            ends = tuple(End(t.dst, t.arrived_ns, t.lost, t.received) for t in group)
-            yield Sending(
-                first.sent_ns, first.src, ends, first.frame, True, first.sent, tuple(group)
-            )
+    for group in departures(travels):
+        first = group[0]
+        ends = tuple(End(t.dst, t.arrived_ns, t.lost, t.received) for t in group)
+        yield Sending(first.sent_ns, first.src, ends, first.frame, True, first.sent, tuple(group))
 
 
 def ordered(travels: Sequence[Travel], marks: Sequence[Mark]) -> list[Event]:

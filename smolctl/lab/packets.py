@@ -6,7 +6,7 @@ from smolctl.capture import Interface, Record
 from smolctl.capture.pcapng import Writer
 from smolctl.capture.selection import Verdict
 from smolctl.lab.node import EPOCH_S
-from smolctl.lab.timeline import Mark, Travel
+from smolctl.lab.timeline import Mark, Travel, departures
 from smolctl.lab.world import START_NS
 from smolctl.stack.reason import Kind
 from smolctl.stack.trace.trace import Direction, Struck, Trace
@@ -32,14 +32,12 @@ def pcapng(travels: Sequence[Travel], marks: Sequence[Mark]) -> Iterator[bytes]:
 
 def _records(travels: Sequence[Travel], marks: Sequence[Mark]) -> Iterator[Record]:
     seen: set[int] = set()
-    before: tuple[object, ...] = ()
-    for travel in travels:
-        left = (travel.sent_ns, travel.src, travel.src_dev, id(travel.sent), id(travel.frame))
-        if travel.src and left != before:  # a hub makes several of one
+    for travel, *_ in departures(travels):
+        if travel.src:
             reason = Verdict(travel.lost).comment() if travel.lost is not None else ""
             yield _record(travel.sent_ns, travel.src, travel.src_dev, "out", travel.frame,
                           _notes(travel.sent), reason)  # fmt: skip
-        before = left
+    for travel in travels:
         if travel.arrived_ns is not None:
             trace = travel.received
             why = "" if trace is None else _why(trace)

@@ -1,5 +1,6 @@
 """The timeline of a world: frames on wires, and what happened at nodes."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smolctl.stack.trace.trace import Trace
@@ -52,3 +53,21 @@ class Mark(NamedTuple):
     text: str
     reason: str | None = None
     trace: Trace | None = None
+
+
+def departures(travels: Iterable[Travel]) -> Iterator[list[Travel]]:
+    """Yield the travels of each frame that was sent: one for each other end of its wire."""
+    grouped: dict[tuple[object, ...], list[list[Travel]]] = {}
+    for travel in travels:
+        port = travel.wire, travel.src, travel.src_dev
+        key = (travel.sent_ns, *port, travel.frame, id(travel.sent))
+        groups = grouped.setdefault(key, [])
+        end = (travel.dst, travel.dst_dev)
+        for group in groups:  # the same frame twice at one instant is two frames
+            if end not in [(t.dst, t.dst_dev) for t in group]:
+                group.append(travel)
+                break
+        else:
+            groups.append([travel])
+    for groups in grouped.values():
+        yield from groups

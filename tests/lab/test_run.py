@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 
+from smolctl.capture.reader import read as read_capture
 from smolctl.cli.inside import LabCommands
 from smolctl.cli.nouns.lab_names import names, text_of
 from smolctl.lab.outcome import Outcome
@@ -19,6 +22,7 @@ from smolctl.lab.report import Again, document
 from smolctl.lab.run import Setting, run
 from smolctl.lab.source import ScenarioError
 from smolctl.path.reaches import reach
+from tests.lab.timelines import travel
 
 S = 1_000_000_000
 NET = """
@@ -93,6 +97,16 @@ def test_neither_the_process_nor_its_hashes_have_a_part_in_it() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert other.stdout.strip() == digest(played(MANY, LOSSY))
+
+
+def test_a_capture_has_two_frames_that_were_sent_at_one_instant_as_two() -> None:
+    """A link that makes copies lets go of them at once, and no trace tells them apart."""
+    copy = travel(1, "a", "b", bytes(60), None)
+    records = list(read_capture(BytesIO(b"".join(pcapng([copy, copy], [])))))
+    assert [(record.dev, record.direction) for record in records] == [("a:eth0", "out")] * 2
+    hub = [travel(1, "a", dst, copy.frame) for dst in "bc"]
+    records = list(read_capture(BytesIO(b"".join(pcapng([*hub, *hub], [])))))
+    assert Counter(record.dev for record in records) == {"a:eth0": 2, "b:eth0": 2, "c:eth0": 2}
 
 
 # --- steps ----------------------------------------------------------------------------------------
