@@ -169,26 +169,30 @@ def parse(messages: Iterable[bytes]) -> Iterator[Route]:
     Raises:
         NetlinkError: a message is too short.
     """
-    alike: dict[bytes, tuple[object, ...]] = {}
     new, from_bytes = tuple.__new__, int.from_bytes
-    marks = {4: 0, 16: unspecified(AF_INET6)}
+    rows: dict[tuple[int, int], dict[bytes, tuple[object, ...]]] = {}
+    at, end, mark = 0, 0, 0
+    alike: dict[bytes, tuple[object, ...]] = {}
     for data in messages:
-        # It is the first attribute, or the second behind RTA_TABLE.
-        at = 20 if data[12:16] == _TABLE_HEAD else 12
-        size = _SIZES.get(data[at : at + 4], 0)
-        end = at + 4 + size
-        if not size or end > len(data):
-            yield _parse(data)
-            continue
-        key = data[:1] + data[2:at] + data[end:]
-        rest = alike.get(key)
+        # All but the prefix length and the destination, as far as it stands where the last one did.
+        rest = alike.get(data[:1] + data[2:at] + data[end:])
         if rest is None:
-            if len(alike) > _ALIKE_MAX:
-                alike.clear()
             route = _parse(data)
-            rest = alike[key] = tuple(route)[2:]
-        dst = from_bytes(data[at + 4 : end]) | marks[size]
-        yield new(Route, (dst, data[1], *rest))
+            # It is the first attribute, or the second behind RTA_TABLE.
+            head = 20 if data[12:16] == _TABLE_HEAD else 12
+            size = _SIZES.get(data[head : head + 4], 0)
+            at, end = head + 4, head + 4 + size
+            if not size or end > len(data):
+                at, end, alike = 0, 0, {}
+            else:
+                mark = unspecified(AF_INET6) if size == 16 else 0
+                alike = rows.setdefault((at, end), {})
+                if len(alike) > _ALIKE_MAX:
+                    alike.clear()
+                alike[data[:1] + data[2:at] + data[end:]] = tuple(route)[2:]
+            yield route
+        else:
+            yield new(Route, (from_bytes(data[at:end]) | mark, data[1], *rest))
 
 
 def _parse(data: bytes) -> Route:
