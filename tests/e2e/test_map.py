@@ -61,6 +61,13 @@ def test_a_map_has_stacks_wires_and_who_is_silent(env: SmolctlEnv) -> None:
     assert "a      v1    c1 vlan 1      fe80::ff:fe00:1/64\n" in shown.stdout
 
 
+def test_a_dead_stack_is_named_where_others_are_asked(env: SmolctlEnv) -> None:
+    left_out = 'smolctl: stack "c" is left out: its daemon is dead\n'
+    for words in (["why", "icmp", "a", "b", "--path"], ["reach"]):
+        asked = env(*words)
+        assert (asked.returncode, asked.stderr) == (0, left_out)
+
+
 def test_the_same_as_json(env: SmolctlEnv) -> None:
     found = env.json("map")
     assert [(each["name"], each.get("silent")) for each in found["stacks"]] == [

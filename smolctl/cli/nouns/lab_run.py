@@ -12,7 +12,7 @@ from smolctl.cli.output import Output, OutputError
 from smolctl.cli.session import Session
 from smolctl.cli.words.grammar import Args, UsageFault
 from smolctl.counted import counted
-from smolctl.errors import SmolctlError
+from smolctl.errors import COMMANDS, SmolctlError
 from smolctl.lab.outcome import Outcome
 from smolctl.lab.packets import pcapng
 from smolctl.lab.report import Again, Case, document, junit, summary
@@ -223,7 +223,8 @@ def work(task: Task) -> Result:
     try:
         outcome = outcome_of(lab_files.find(name), wanted)
     except SmolctlError as error:
-        hint = f"; {error.hint}" if error.hint else ""
+        command = error.hint is not None and error.hint.startswith(COMMANDS)
+        hint = f"; {'try: ' if command else ''}{error.hint}" if error.hint else ""
         return Result(Case(name, None, f"{error.message}{hint}"), error.code in _WRONG)
     except Exception as error:  # a bug of ours in one of them is no reason to lose the others
         text = f"{name}: internal error: {type(error).__name__}: {error}"

@@ -109,8 +109,9 @@ def _snapshots(session: Session, names: list[str] | None) -> dict[str, list[Row]
         except SmolctlError as error:
             if names is not None:
                 raise
-            if error.code != "not-running":
-                session.out.notice(f'stack "{name}" is left out: {error.message}')
+            # A daemon that was killed leaves its socket behind, and its neighbors no carrier.
+            why = "its daemon is dead" if error.code == "not-running" else error.message
+            session.out.notice(f'stack "{name}" is left out: {why}')
     if not found:
         raise SmolctlError("no stack is running", hint="smolctl stack start", code="not-running")
     return found

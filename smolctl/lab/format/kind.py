@@ -181,7 +181,7 @@ def _reason(value: Value) -> str:
     if name not in REASONS:
         raise value.fault(
             f'there is no reason "{name}"',
-            did_you_mean(name, REASONS, "smolctl explain --list lists them all"),
+            did_you_mean(name, REASONS, "smolctl explain --list"),
         )
     return name
 

@@ -158,13 +158,15 @@ def test_many_are_run_at_once_and_summed_up(capsys: Capture, nowhere: Path) -> N
 
 
 def test_a_wrong_file_among_many_is_told_and_the_others_run(capsys: Capture) -> None:
-    assert run(["lab", "run", "wrong.toml", "good.toml", "missing.toml", "--junit", "x.xml"]) == 2
+    files = ["wrong.toml", "good.toml", "missing.toml", "zzzzzz"]
+    assert run(["lab", "run", *files, "--junit", "x.xml"]) == 2
     told = capsys.readouterr().out
     assert 'ERROR   wrong.toml:11: steps.1.run: udp sned 10.0.0.2:9 hi: udp has no verb "sned"' in (
         told
     )
     assert "ok      good.toml" in told
     assert "cannot read missing.toml" in told
+    assert 'no scenario "zzzzzz", and no such file; try: smolctl lab list\n' in told
     assert '<error message="wrong.toml:11' in Path("x.xml").read_text()
     assert run(["-j", "lab", "run", "wrong.toml", "good.toml"]) == 2
     rows = json.loads(capsys.readouterr().out)
