@@ -64,6 +64,23 @@ class HostState(NamedTuple):
     sockets: tuple[Socket, ...]
     hooks: tuple[Hook, ...]
 
+    def of_family(self, family: int) -> "HostState":
+        """Return the same without the addresses, routes and so on of other address families."""
+        groups = self.groups.groups
+        return self._replace(
+            addresses=tuple(each for each in self.addresses if each.family == family),
+            routes=tuple(each for each in self.routes if each.family == family),
+            learned=tuple(each for each in self.learned if each.family == family),
+            nexthops=tuple(each for each in self.nexthops if each.family in (0, family)),
+            rules=tuple(each for each in self.rules if each.family == family),
+            neighbors=tuple(each for each in self.neighbors if each.family == family),
+            proxies=tuple(each for each in self.proxies if each.family == family),
+            groups=self.groups._replace(
+                groups=tuple(each for each in groups if each.family == family)
+            ),
+            sockets=tuple(each for each in self.sockets if each.family == family),
+        )
+
     def link_named(self, name: str) -> Link | None:
         """Return the link of a name, or of a further name of it."""
         for link in self.links:

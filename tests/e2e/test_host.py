@@ -67,6 +67,19 @@ def test_show_says_what_ip_says(env: SmolctlEnv, world: World, noun: str, line: 
     assert any(each.startswith(line) for each in shown.splitlines()), shown
 
 
+def test_options_of_every_command(env: SmolctlEnv, world: World) -> None:
+    def shown(*words: str) -> list[str]:
+        return env(*words, "netns", world.netns.name, check=True).stdout.splitlines()
+
+    four = shown("-4", "host", "show", "route")
+    assert any(line.startswith("default via") for line in four)
+    assert not any(line.startswith(("2001:", "fe80:")) for line in four)
+    assert all("::" in line for line in shown("-6", "host", "show", "neigh"))
+    links = len(world.ip("link"))
+    assert len(shown("-br", "host", "show", "link")) == links
+    assert len(shown("-o", "host", "show", "link")) == links
+
+
 def test_save_makes_a_copy(env: SmolctlEnv, saved: list[str]) -> None:
     env("-n", "copy", "batch", "-", input="\n".join(saved) + "\n", check=True)
     routes = {each["dst"]: each for each in env.json("-n", "copy", "route", "show")}

@@ -21,6 +21,7 @@ _NOUNS = (
 )  # fmt: skip
 
 _ALL = (*_NOUNS, "sysctl")
+_FAMILIES = {"inet": 2, "inet6": 10}
 
 
 def _show(session: Session, args: Args) -> None:
@@ -30,6 +31,8 @@ def _show(session: Session, args: Args) -> None:
     if "noun" in args:
         names = (_meant(args["noun"]),)
     state = reading.read(args.get("netns"))
+    if session.options.family is not None:
+        state = state.of_family(_FAMILIES[session.options.family])
     document: dict[str, Any] = {
         "release": ".".join(map(str, state.release)),
         "settled": state.settled,
@@ -86,16 +89,22 @@ def _sections(name: str, told: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _links(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    if out.options.brief:
+        yield from link.render(rows, args, out)
+        return
     for row in rows:
-        yield from link.render([row], args, out)
+        lines = list(link.render([row], args, out))
         more = _words(
             row, "master", "altnames", "ifalias", "promiscuity", "xdp", "proto_down", "unknown"
         )
         if info := row.get("linkinfo"):
             data = [f"{key} {value}" for key, value in info.get("info_data", {}).items()]
             more = [info["info_kind"], *data, *more]
-        if more:
-            yield "    " + " ".join(more)
+        if more and out.options.oneline:
+            lines = ["\\    ".join([*lines, " ".join(more)])]
+        elif more:
+            lines.append("    " + " ".join(more))
+        yield from lines
 
 
 def _routes(rows: Rows, args: Args, out: Output) -> Iterator[str]:
