@@ -61,7 +61,7 @@ class Session:
         Raises:
             SmolctlError: as ``Client.call``.
         """
-        with _Patience(self.out, f'stack "{self.options.stack}"'):
+        with Patience(self.out, f'stack "{self.options.stack}"'):
             return self.client(op).call(op, **self.options.asked(args))
 
     def rows(self, op: str, **args: Any) -> Iterator[Event]:
@@ -75,7 +75,7 @@ class Session:
     def patiently(self, rows: Iterable[Event]) -> Iterator[Event]:
         """Yield the rows that were asked for; what is waited for is said after a while."""
         rows = iter(rows)
-        with _Patience(self.out, f'stack "{self.options.stack}"'):
+        with Patience(self.out, f'stack "{self.options.stack}"'):
             first = next(rows, None)
         if first is not None:
             yield first
@@ -123,7 +123,7 @@ class Session:
         self.around.close()
 
 
-class _Patience:
+class Patience:
     """Says on a terminal what the block waits for, once it took ``PATIENCE_S``."""
 
     def __init__(self, out: Output, what: str) -> None:

@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smolctl.cli.nouns import addr, link, maddr, neigh, route
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
-from smolctl.cli.session import Session
+from smolctl.cli.session import Patience, Session
 from smolctl.cli.words.aliases import NOUN_ALIASES
 from smolctl.cli.words.command import Noun, Rows, Verb
 from smolctl.cli.words.finder import Finder, Refused, change_of
@@ -15,6 +15,9 @@ from smolctl.cli.words.grammar import Args, Place, UsageFault, Word
 from smolctl.cli.words.lines import Line
 from smolctl.errors import SmolctlError
 from smolctl.near import did_you_mean
+
+if TYPE_CHECKING:
+    from smolctl.host.reading import HostState
 
 _NOUNS = (
     "link", "addr", "route", "nexthop", "rule", "neigh", "proxy", "maddr", "socket", "hook",
@@ -25,12 +28,12 @@ _FAMILIES = {"inet": 2, "inet6": 10}
 
 
 def _show(session: Session, args: Args) -> None:
-    from smolctl.host import reading, rows  # no other command need load them
+    from smolctl.host import rows  # no other command need load it
 
     names: tuple[str, ...] = _ALL
     if "noun" in args:
         names = (_meant(args["noun"]),)
-    state = reading.read(args.get("netns"))
+    state = _read(session, args)
     if session.options.family is not None:
         state = state.of_family(_FAMILIES[session.options.family])
     document: dict[str, Any] = {
@@ -45,6 +48,13 @@ def _show(session: Session, args: Args) -> None:
     if not state.settled:
         session.out.complaint("smolctl: the host changed while it was read; try again")
     session.out.lines(_text(document, names, args, session.out))
+
+
+def _read(session: Session, args: Args) -> "HostState":
+    from smolctl.host import reading
+
+    with Patience(session.out, "the kernel"):
+        return reading.read(args.get("netns"))
 
 
 def _meant(word: str) -> str:
@@ -248,11 +258,10 @@ _RENDER: dict[str, Any] = {
 
 
 def _save(session: Session, args: Args) -> None:
-    from smolctl.host import reading
     from smolctl.host.saving import parts
     from smolctl.host.trial import Trial
 
-    state = reading.read(args.get("netns"))
+    state = _read(session, args)
     trial = Trial()
     told = _told(session, parts(state, trial.value), trial)
     if session.options.json:
