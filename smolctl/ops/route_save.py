@@ -267,6 +267,8 @@ def words(route: Route, *, full: bool = False) -> Words:
         args["scope"] = route.scope.name.lower()
     if route.mtu is not None:
         args["mtu"] = str(route.mtu)
+    if route.mtu_lock:
+        args["mtu_lock"] = True
     if route.protocol != "boot" or full:
         args["protocol"] = route.protocol
     if route.table != (TableName.LOCAL if route.type in _LOCAL_TYPES else TableName.MAIN):

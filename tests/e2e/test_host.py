@@ -85,6 +85,9 @@ def test_save_makes_a_copy(env: SmolctlEnv, saved: list[str]) -> None:
     routes = {each["dst"]: each for each in env.json("-n", "copy", "route", "show")}
     assert routes["10.20.0.0/16"]["metrics"] == [{"mtu": 1300}]
     assert routes["10.20.0.0/16"]["mtu_lock"] is True
+    again = env("-n", "copy", "config", "save", check=True).stdout
+    assert "route add 10.20.0.0/16 via 10.0.0.254 dev v0 mtu lock 1300\n" in again
+    assert "route del" not in again
     assert [hop["weight"] for hop in routes["10.22.0.0/16"]["nexthops"]] == [3, 1]
     assert routes["10.36.0.0/16"]["scope"] == "link"
     rules = [each["priority"] for each in env.json("-n", "copy", "rule")]

@@ -38,6 +38,8 @@ def _spoken(own: Iterable[Word], args: Mapping[str, Any]) -> list[str]:
             words.append(mark + (str(value) if word.choice else name))
         elif word.applies(args):
             text = str(value)
-            words += [f"--{name}={text}"] if text.startswith("-") else [mark + name, text]
+            before = [word.prefix] if args.get(f"{word.name}_{word.prefix}") else []
+            spoken = [mark + name, *before, text]
+            words += [f"--{name}={text}"] if text.startswith("-") else spoken
         said.add(word.name)
     return words
