@@ -64,6 +64,7 @@ class Setting:
         watched: keep a timeline. Without one a run is several times as fast and its memory does not
             grow, and what is expected of single packets is not judged.
         every: tell what was seen of expectations about other profiles, too.
+        world: makes the world of a seed; its keyword is ``watched``.
     """
 
     commands: Commands
@@ -74,6 +75,7 @@ class Setting:
     until_ns: int | None = None
     watched: bool = True
     every: bool = False
+    world: Callable[..., World] = World
 
 
 def run(scenario: Scenario, setting: Setting) -> Outcome:
@@ -135,7 +137,7 @@ class _Run:
         self._seed = scenario.seed if setting.seed is None else setting.seed
         self._profile = setting.profile or scenario.profile
         self._until_ns = scenario.until_ns if setting.until_ns is None else setting.until_ns
-        self._world = World(self._seed, watched=setting.watched)
+        self._world = setting.world(self._seed, watched=setting.watched)
         self._steps: list[_Step] = []
         self._ahead: list[tuple[int, StepSpec]] = []
         self._taken: dict[int, Any] = {}
