@@ -9,9 +9,9 @@ from typing import NamedTuple
 from smolctl.cli.nouns.lab_draw import ladder_picture
 from smolctl.cli.nouns.lab_files import find
 from smolctl.cli.nouns.lab_run import Wish, outcome_of
-from smolctl.lab import plot_svg
+from smolctl.lab.drawing import plot_svg
+from smolctl.lab.drawing.plot_layout import Series, lay_out
 from smolctl.lab.outcome import Outcome
-from smolctl.lab.plot_layout import Series, lay_out
 
 FOLDER = Path(__file__).parents[2] / "docs" / "lab"
 

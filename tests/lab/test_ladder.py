@@ -1,8 +1,8 @@
 """Ladders as text: whole pictures, written by hand, and what is unusual in them."""
 
-from smolctl.lab import ladder
-from smolctl.lab.ladder_layout import lay_out
-from smolctl.lab.ladder_rows import Gap
+from smolctl.lab.drawing import ladder
+from smolctl.lab.drawing.ladder_layout import lay_out
+from smolctl.lab.drawing.ladder_rows import Gap
 from smolctl.lab.timeline import Mark
 from tests.kit.host import icmp_frame, reply, request, udp_frame
 from tests.lab.timelines import MS, Course, Timeline, behind_a_router, travel

@@ -6,9 +6,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.lab import ladder
-from smolctl.lab.ladder_layout import lay_out
-from smolctl.lab.ladder_rows import (
+from smolctl.lab.drawing import ladder
+from smolctl.lab.drawing.ladder_layout import lay_out
+from smolctl.lab.drawing.ladder_rows import (
     OUTSIDE,
     Arrow,
     Gap,

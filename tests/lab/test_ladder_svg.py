@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 from hypothesis import given
 
-from smolctl.lab import ladder, ladder_svg
-from smolctl.lab.ladder_layout import lay_out
-from smolctl.lab.ladder_rows import OUTSIDE, Arrow, Ladder, Part, Point, Tip
-from smolctl.lab.svg import CHAR, COLOURS
+from smolctl.lab.drawing import ladder, ladder_svg
+from smolctl.lab.drawing.ladder_layout import lay_out
+from smolctl.lab.drawing.ladder_rows import OUTSIDE, Arrow, Ladder, Part, Point, Tip
+from smolctl.lab.drawing.svg import CHAR, COLOURS
 from tests.docs.test_picture import contrast
 from tests.kit.amount import examples
 from tests.lab.test_ladder_laws import read

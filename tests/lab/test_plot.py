@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.lab import plot, plot_svg
-from smolctl.lab.plot_layout import Series, lay_out, spans
+from smolctl.lab.drawing import plot, plot_svg
+from smolctl.lab.drawing.plot_layout import Series, lay_out, spans
 from tests.kit.amount import examples
 
 MS, S = 1_000_000, 1_000_000_000

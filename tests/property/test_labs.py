@@ -20,7 +20,7 @@ from smolctl.capture.reader import read as read_capture
 from smolctl.cli.inside import LabCommands
 from smolctl.errors import InvalidArgument
 from smolctl.lab.commands import Running
-from smolctl.lab.ladder_layout import lay_out
+from smolctl.lab.drawing.ladder_layout import lay_out
 from smolctl.lab.node import Node
 from smolctl.lab.packets import pcapng
 from smolctl.lab.reading import read

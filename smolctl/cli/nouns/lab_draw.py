@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from smolctl.cli.output import Output
-from smolctl.lab import ladder, ladder_svg, plot, plot_svg
-from smolctl.lab.ladder_layout import lay_out as lay_out_ladder
-from smolctl.lab.ladder_rows import Ladder
+from smolctl.lab.drawing import ladder, ladder_svg, plot, plot_svg
+from smolctl.lab.drawing.ladder_layout import lay_out as lay_out_ladder
+from smolctl.lab.drawing.ladder_rows import Ladder
+from smolctl.lab.drawing.plot_layout import Plot, Series
+from smolctl.lab.drawing.plot_layout import lay_out as lay_out_plot
 from smolctl.lab.outcome import Outcome
-from smolctl.lab.plot_layout import Plot, Series
-from smolctl.lab.plot_layout import lay_out as lay_out_plot
 
 
 def _ladder(outcome: Outcome, title: str = "") -> Ladder:

@@ -12,8 +12,8 @@ datagrams that b received, 1/s
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from smolctl.lab.ladder_words import rounded
-from smolctl.lab.plot_layout import Axis, Panel, Plot, Span, spans
+from smolctl.lab.drawing.ladder_words import rounded
+from smolctl.lab.drawing.plot_layout import Axis, Panel, Plot, Span, spans
 
 WIDTH = 100
 """Columns of a picture, unless another width is asked for."""

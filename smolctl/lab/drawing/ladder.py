@@ -14,7 +14,7 @@ Signs of plain ASCII carry the meaning, colour none:
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from smolctl.lab.ladder_rows import (
+from smolctl.lab.drawing.ladder_rows import (
     LEGEND,
     OUTSIDE,
     SIGNS,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from smolctl.lab.plot_layout import Panel, Plot, spans
-from smolctl.lab.svg import Style, document, line, text, text_width
+from smolctl.lab.drawing.plot_layout import Panel, Plot, spans
+from smolctl.lab.drawing.svg import Style, document, line, text, text_width
 
 _MARGIN = 16
 _INNER = 700

@@ -9,7 +9,7 @@ from enum import StrEnum
 from html import escape
 from math import ceil
 
-from smolctl.lab.ladder_words import clean
+from smolctl.lab.drawing.ladder_words import clean
 
 CHAR = 7.8
 """Pixels from one character to the next."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import NamedTuple
 
-from smolctl.lab.ladder_words import clean
+from smolctl.lab.drawing.ladder_words import clean
 
 Point = tuple[int, float]
 """Time since the run began, ns, and the value from then on."""

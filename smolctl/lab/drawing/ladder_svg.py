@@ -7,7 +7,7 @@ and words carry the meaning; colour only repeats it.
 from collections.abc import Iterator, Sequence
 from math import atan2, degrees
 
-from smolctl.lab.ladder_rows import (
+from smolctl.lab.drawing.ladder_rows import (
     LEGEND,
     OUTSIDE,
     SIGNS,
@@ -28,7 +28,7 @@ from smolctl.lab.ladder_rows import (
     times,
     wrapped,
 )
-from smolctl.lab.svg import CHAR, LINE, Style, document, line, text, text_width
+from smolctl.lab.drawing.svg import CHAR, LINE, Style, document, line, text, text_width
 
 _MARGIN = 16
 _ROW = 26

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
-from smolctl.lab.ladder_order import Arrive, Event, Leave, Noted
+from smolctl.lab.drawing.ladder_order import Arrive, Event, Leave, Noted
 
 REPEATED = (8, 4, 2)
 """Times that something happens, at least, until it may be folded: the first number that is enough

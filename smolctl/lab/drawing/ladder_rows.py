@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from smolctl.counted import counted
-from smolctl.lab.ladder_words import clean
+from smolctl.lab.drawing.ladder_words import clean
 from smolctl.lab.timeline import Mark, Travel
 
 OUTSIDE = ""

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from smolctl.lab.ladder_fold import Folded, Told, folded
-from smolctl.lab.ladder_order import (
+from smolctl.lab.drawing.ladder_fold import Folded, Told, folded
+from smolctl.lab.drawing.ladder_order import (
     Arrive,
     End,
     Event,
@@ -19,7 +19,7 @@ from smolctl.lab.ladder_order import (
     Sending,
     ordered,
 )
-from smolctl.lab.ladder_rows import (
+from smolctl.lab.drawing.ladder_rows import (
     NAMED_MAX,
     OUTSIDE,
     Arrow,
@@ -33,7 +33,7 @@ from smolctl.lab.ladder_rows import (
     nodes_text,
     way_text,
 )
-from smolctl.lab.ladder_words import Namer, Words, clean, hops, rounded
+from smolctl.lab.drawing.ladder_words import Namer, Words, clean, hops, rounded
 from smolctl.lab.timeline import Mark, Travel
 from smolctl.stack import reason
 from smolctl.stack.explain.verdict import headline
