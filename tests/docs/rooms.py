@@ -1,4 +1,4 @@
-"""The rooms of the core, drawn from its imports and docstrings: part of ARCHITECTURE.md."""
+"""The rooms of the core and of labs, drawn from imports and docstrings: part of ARCHITECTURE.md."""
 
 import ast
 import re
@@ -9,15 +9,17 @@ from textwrap import fill
 from tests.kit.syntax import statements
 
 ROOT = Path(__file__).parents[2]
-CORE = ROOT / "smolctl" / "stack"
 PAGE = ROOT / "ARCHITECTURE.md"
-_BLOCK = re.compile(r"(<!-- rooms: make docs -->\n).*?(<!-- end of rooms -->)", re.DOTALL)
+_BLOCK = re.compile(
+    r"(<!-- rooms of smolctl/(\w+): make docs -->\n).*?(<!-- end of rooms -->)", re.DOTALL
+)
 
 
-def modules() -> dict[str, ast.Module]:
-    """Return every module of the core by its path below ``smolctl/stack``."""
-    files = sorted(CORE.rglob("*.py"))
-    return {str(path.relative_to(CORE)): ast.parse(path.read_text()) for path in files}
+def modules(layer: str) -> dict[str, ast.Module]:
+    """Return every module of a layer by its path below ``smolctl/LAYER``."""
+    top = ROOT / "smolctl" / layer
+    files = sorted(top.rglob("*.py"))
+    return {str(path.relative_to(top)): ast.parse(path.read_text()) for path in files}
 
 
 def room_of(path: str) -> str:
@@ -26,11 +28,12 @@ def room_of(path: str) -> str:
     return path.removesuffix(".py") if folder == "." else folder
 
 
-def imported(tree: ast.Module, paths: frozenset[str]) -> Iterator[str]:
-    """Yield the paths that a module imports from, anywhere in it."""
+def imported(layer: str, tree: ast.Module, paths: frozenset[str]) -> Iterator[str]:
+    """Yield the paths of its layer that a module imports from, anywhere in it."""
+    top = f"smolctl.{layer}"
     for node in statements(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smolctl.stack"):
-            base = (node.module or "").removeprefix("smolctl.stack").strip(".").replace(".", "/")
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{top}."):
+            base = (node.module or "").removeprefix(top).strip(".").replace(".", "/")
             for alias in node.names:
                 below = f"{base}/{alias.name}.py".lstrip("/")
                 if below in paths:
@@ -41,12 +44,12 @@ def imported(tree: ast.Module, paths: frozenset[str]) -> Iterator[str]:
                     yield f"{base or alias.name}/__init__.py"
 
 
-def arrows() -> dict[str, set[str]]:
-    """Return which rooms each room imports from."""
-    trees = modules()
+def arrows(layer: str) -> dict[str, set[str]]:
+    """Return which rooms of its layer each room imports from."""
+    trees = modules(layer)
     found: dict[str, set[str]] = {}
     for path, tree in trees.items():
-        targets = {room_of(target) for target in imported(tree, frozenset(trees))}
+        targets = {room_of(target) for target in imported(layer, tree, frozenset(trees))}
         found.setdefault(room_of(path), set()).update(targets - {room_of(path)})
     return found
 
@@ -57,9 +60,9 @@ def first_sentence(tree: ast.Module) -> str:
     return text.removesuffix(".")
 
 
-def drawing() -> str:
+def drawing(layer: str) -> str:
     """Return each room with its files, the deepest first, and the rooms that it imports from."""
-    trees, uses = modules(), arrows()
+    trees, uses = modules(layer), arrows(layer)
     rooms: dict[str, list[str]] = {}
     for path in trees:
         rooms.setdefault(room_of(path), []).append(path)
@@ -87,5 +90,6 @@ def wrapped(label: str, words: str) -> list[str]:
 
 def page() -> str:
     """Return ARCHITECTURE.md with the rooms as they are now."""
-    block = f"```\n{drawing()}\n```\n"
-    return _BLOCK.sub(lambda found: found[1] + block + found[2], PAGE.read_text())
+    return _BLOCK.sub(
+        lambda found: f"{found[1]}```\n{drawing(found[2])}\n```\n{found[3]}", PAGE.read_text()
+    )
