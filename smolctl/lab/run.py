@@ -39,6 +39,8 @@ from smolctl.stack.link.impairment import Netem
 
 LINGER_NS = 1_000_000
 """Time for which a command that shows a table may go on: it answers at once, or in a few turns."""
+_TOLD_NS = 100_000_000
+"""Virtual time between two looks of somebody who wants to know how far a run is."""
 
 
 class Reach(Protocol):
@@ -47,6 +49,9 @@ class Reach(Protocol):
     def __call__(self, world: World, asked: Reaches) -> Answer:
         """Return the answer; nothing in the world changes."""
 
+
+Told = Callable[[int, int], None]
+"""Whoever wants to know how far a run is: told the virtual time, and that of the end, ns."""
 
 Frames = Sequence[tuple[int, bytes]]
 """Frames of a capture file: time of each from the first one, ns, and its bytes."""
@@ -65,6 +70,7 @@ class Setting:
             grow, and what is expected of single packets is not judged.
         every: tell what was seen of expectations about other profiles, too.
         world: makes the world of a seed; its keyword is ``watched``.
+        told: called while time passes.
     """
 
     commands: Commands
@@ -76,6 +82,7 @@ class Setting:
     watched: bool = True
     every: bool = False
     world: Callable[..., World] = World
+    told: Told | None = None
 
 
 def run(scenario: Scenario, setting: Setting) -> Outcome:
@@ -236,6 +243,9 @@ class _Run:
                 break
             dues = [world.start_ns + steps[-1][0]] if steps and not blocked else []
             dues += [world.start_ns + looks[-1].at_ns] if looks else []
+            if self._setting.told is not None:
+                self._setting.told(world.elapsed_ns, self._until_ns)
+                dues.append(world.now + _TOLD_NS)
             target = max(world.now, min([end, *dues]))
             stop = partial(_goes_on, current) if current is not None and blocked else None
             world.run(target, stop)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +117,24 @@ def test_interrupted_while_waiting(stack: SmolctlEnv, terminals: list[Terminal])
     terminals[0].process.send_signal(signal.SIGINT)
     assert terminals[0].process.wait(10) == -signal.SIGINT  # 130 to a shell
     assert terminals[0].read() == 'waiting: stack "default"\n'
+
+
+def test_long_runs_of_labs_tell_how_far_they_are(
+    stack: SmolctlEnv, terminals: list[Terminal], tmp_path: Path
+) -> None:
+    long = tmp_path / "long.toml"
+    long.write_text(
+        "title = 'an hour'\nuntil = '1h'\n[nodes.a]\n"
+        "[[steps]]\nat = 0\nnode = 'a'\nrun = 'ping -i 0.01 127.0.0.1'\n"
+    )
+    for words, told in (
+        ((str(long),), " of 3600 s of virtual time"),
+        (("arp-first-datagram", str(long)), "1 of 2 scenarios, and "),
+    ):
+        terminals.append(Terminal(stack, "lab", "run", *words))
+        terminals[-1].read(told)
+        terminals[-1].process.send_signal(signal.SIGINT)
+        assert terminals[-1].process.wait(10) == -signal.SIGINT
 
 
 @pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])

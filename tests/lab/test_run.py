@@ -70,6 +70,18 @@ def test_the_expectations_of_every_shipped_scenario_are_met(profile: str) -> Non
     assert {name: told for name, told in failed.items() if told} == {}
 
 
+def test_nothing_changes_while_somebody_looks_how_far_a_run_is() -> None:
+    looks: list[tuple[int, int]] = []
+    alone = played(ping("3s"))
+    watched = played(ping("3s"), told=lambda now_ns, end_ns: looks.append((now_ns, end_ns)))
+    assert b"".join(pcapng(watched.travels, watched.marks)) == (
+        b"".join(pcapng(alone.travels, alone.marks))
+    )
+    assert len(looks) >= 200
+    assert looks == sorted(looks)
+    assert {end_ns for _, end_ns in looks} == {20 * S}
+
+
 # --- the same each time ---------------------------------------------------------------------------
 
 LOSSY = NET.replace("[links.c]", "[links.c]\nloss = '30%'\njitter = '1ms'\ndelay = '3ms'")

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from time import process_time
+from dataclasses import replace
+from time import monotonic, process_time
 from typing import Any, NamedTuple
 
 from smolctl.cli import exit as exits
 from smolctl.cli.inside import LabCommands
 from smolctl.cli.nouns import lab_files, lab_text
+from smolctl.cli.nouns.progress import Progress
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.session import Session
 from smolctl.cli.words.grammar import Args, UsageFault
@@ -16,9 +18,10 @@ from smolctl.errors import COMMANDS, SmolctlError
 from smolctl.lab.outcome import Outcome
 from smolctl.lab.packets import pcapng
 from smolctl.lab.report import Again, Case, document, junit, summary
-from smolctl.lab.run import Setting, at_end
+from smolctl.lab.run import Setting, Told, at_end
 from smolctl.lab.run import run as run_scenario
 from smolctl.lab.scenario import Scenario
+from smolctl.lab.words import duration
 from smolctl.lab.world import World
 from smolctl.near import did_you_mean
 from smolctl.path.reaches import reach
@@ -28,6 +31,8 @@ _DRAWN = ("ladder", "plot", "svg", "plot_svg")
 _OF_PACKETS = ("ladder", "svg", "pcap")
 _OF_ONE = (*_DRAWN, "pcap")
 """Options that are about one scenario."""
+_PROGRESS_S = 0.1
+"""Seconds after which a run is long, and between two looks at how far it is."""
 _WRONG = frozenset({"scenario", "usage", "not-found"})
 
 
@@ -88,13 +93,17 @@ def time_of(text: str) -> int:
     return ns
 
 
-def outcome_of(source: lab_files.Source, wanted: Wish) -> Outcome:
+def outcome_of(source: lab_files.Source, wanted: Wish, told: Told | None = None) -> Outcome:
     """Run a scenario.
+
+    Args:
+        told: as of ``Setting``.
 
     Raises:
         SmolctlError: it is wrong.
     """
-    return run_scenario(*_loaded(source, wanted))
+    scenario, setting = _loaded(source, wanted)
+    return run_scenario(scenario, replace(setting, told=told))
 
 
 def world_of(name: str) -> World:
@@ -144,7 +153,11 @@ def command(session: Session, args: Args) -> int:
 
 def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
     source, began = lab_files.find(name), process_time()
-    outcome = outcome_of(source, wanted)
+    progress = Progress(session)
+    try:
+        outcome = outcome_of(source, wanted, _far(progress) if progress.active else None)
+    finally:
+        progress.clear()
     if session.options.verbose:
         # What a machine needs for it is no part of what happened.
         took = process_time() - began
@@ -161,6 +174,19 @@ def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
     else:
         session.out.lines(lab_text.report(run, drawn, session.out))
     return exits.DONE if outcome.ok else exits.NO
+
+
+def _far(progress: Progress) -> Told:
+    """Return what shows how far a run is, if it takes long."""
+    shown_s = monotonic()
+
+    def told(now_ns: int, end_ns: int) -> None:
+        nonlocal shown_s
+        if monotonic() - shown_s >= _PROGRESS_S:
+            shown_s = monotonic()
+            progress.show(f"{now_ns // 10**9} s of {duration(end_ns)} of virtual time")
+
+    return told
 
 
 def _drawn(outcome: Outcome, args: Args, out: Output) -> Iterator[str]:
@@ -236,13 +262,19 @@ def work(task: Task) -> Result:
 
 def _many(session: Session, names: list[str], wanted: Wish, args: Args) -> int:
     tasks = [Task(name, wanted) for name in names]
-    out, width = session.out, max(map(len, names))
+    out, width, progress = session.out, max(map(len, names)), Progress(session)
     results: list[Result] = []
-    for result in _worked(tasks, _jobs(args.get("jobs"), len(tasks))):
-        results.append(result)
-        if not session.options.json:
-            out.lines(lab_text.brief(result.case, width, out))
-            out.flush()
+    worked = _worked(tasks, _jobs(args.get("jobs"), len(tasks)))
+    try:
+        for number, name in enumerate(names):
+            progress.show(f"{number} of {len(names)} scenarios, and {name} runs")
+            results.append(next(worked))
+            progress.clear()
+            if not session.options.json:
+                out.lines(lab_text.brief(results[-1].case, width, out))
+                out.flush()
+    finally:
+        progress.clear()
     cases = [result.case for result in results]
     if "junit" in args:
         _write(args["junit"], junit(cases).encode())

@@ -11,16 +11,19 @@ class Progress:
 
     Args:
         session: the command's.
+
+    Attributes:
+        active: whether anybody sees it.
     """
 
     def __init__(self, session: Session) -> None:
         options = session.options
-        self._active = stderr_is_terminal() and not (options.quiet or options.json)
+        self.active = stderr_is_terminal() and not (options.quiet or options.json)
         self._shown = False
 
     def show(self, text: str) -> None:
         """Write the line anew; of a narrow terminal, as much of it as fits."""
-        if self._active:
+        if self.active:
             from shutil import get_terminal_size
 
             width = get_terminal_size().columns
