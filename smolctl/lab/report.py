@@ -1,6 +1,7 @@
 """Reports of runs: one JSON document, JUnit XML, and the lines that people read."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import Any, NamedTuple
 
 from smolctl.counted import counted
@@ -36,7 +37,7 @@ def again(outcome: Outcome, said: Again) -> str:
     until = f" --until {said.until}" if said.until is not None else ""
     profile = f" --profile {outcome.profile}" if said.profile is not None else ""
     unwatched = "" if said.watched else " --no-timeline"
-    return f"smolctl lab run {said.name} --seed {outcome.seed}{profile}{until}{unwatched}"
+    return f"smolctl lab run {quote(said.name)} --seed {outcome.seed}{profile}{until}{unwatched}"
 
 
 # --- one document ---------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """``smolctl lab``: networks as files, run in one process and in virtual time."""
 
+from shlex import quote
 from typing import Any
 
 from smolctl.cli import exit as exits
@@ -71,7 +72,7 @@ def _new(session: Session, args: Args) -> int:
     if session.options.json:
         session.out.document({"file": path})
     else:
-        session.out.line(f"{path} is written; run it: smolctl lab run {path}")
+        session.out.line(f"{path} is written; run it: smolctl lab run {quote(path)}")
     return exits.DONE
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from shlex import quote
 from typing import Any
 
 from smolctl.cli import exit as exits
@@ -25,7 +26,7 @@ def command(session: Session, args: Args) -> int:
     if len(set(profiles)) != len(profiles) or len(profiles) < 2:
         raise UsageFault(
             "lab compare needs two profiles or more, each once",
-            hint=f"smolctl lab compare {source.name} --profile linux --profile smoltcp-0.9",
+            hint=f"smolctl lab compare {quote(source.name)} --profile linux --profile smoltcp-0.9",
         )
     base = wish({key: value for key, value in args.items() if key != "profile"})
     runs = []

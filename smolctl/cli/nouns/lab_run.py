@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from shlex import quote
 from time import monotonic, process_time
 from typing import Any, NamedTuple
 
@@ -146,7 +147,7 @@ def command(session: Session, args: Args) -> int:
             raise UsageFault(
                 f"lab run: --{option.replace('_', '-')} is about one scenario, and here are"
                 f" {len(names)}",
-                hint=f"name one: smolctl lab run {names[0]}",
+                hint=f"name one: smolctl lab run {quote(names[0])}",
             )
     return _many(session, names, wanted, args)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from shlex import quote
 from typing import Any
 
 from smolctl.cli import exit as exits
@@ -40,7 +41,7 @@ def up(session: Session, args: Args) -> int:
         for row in rows:
             session.out.line(f'started stack "{row["name"]}" (pid {row["pid"]})')
         what = "steps, programs and expectations are for lab run"
-        session.out.notice(f"{what}; smolctl lab down {args['file']} stops them")
+        session.out.notice(f"{what}; smolctl lab down {quote(args['file'])} stops them")
     return exits.DONE
 
 
@@ -103,7 +104,7 @@ def _check_room(session: Session, scenario: Scenario, file: str) -> None:
         if stack in names:
             raise SmolctlError(
                 f'stack "{stack}" is already running, and {file} has a node of that name',
-                hint=f"smolctl lab down {file}",
+                hint=f"smolctl lab down {quote(file)}",
                 code="already-running",
             )
         for link in links:

@@ -246,6 +246,14 @@ def test_each_template_becomes_a_file(capsys: Capture, nowhere: Path) -> None:
     assert (nowhere / "mine.toml").read_text().startswith('title = "The question')
 
 
+def test_commands_to_copy_quote_what_a_shell_would_take_apart(capsys: Capture) -> None:
+    assert run(["lab", "new", "my lab"]) == 0
+    told = capsys.readouterr().out
+    assert told == "my lab.toml is written; run it: smolctl lab run 'my lab.toml'\n"
+    assert run(["lab", "run", "my lab.toml"]) == 0
+    assert capsys.readouterr().out.endswith("again: smolctl lab run 'my lab.toml' --seed 1\n")
+
+
 def test_outcomes_are_compared_side_by_side(capsys: Capture) -> None:
     assert run(["lab", "compare", "arp-first-datagram"]) == 0
     out = capsys.readouterr().out
