@@ -65,8 +65,10 @@ def wish(args: Args) -> Wish:
         UsageFault: a value is wrong.
     """
     seed, profile, until = args.get("seed"), args.get("profile"), args.get("until")
-    if seed is not None and not (seed.isascii() and seed.isdigit() and int(seed) < 1 << 63):
-        raise UsageFault(f'lab run: seed "{seed}" is not a whole number', hint="--seed 7")
+    if seed is not None and not _is_number(seed, (1 << 63) - 1):
+        raise UsageFault(
+            f'lab run: seed "{seed}" is not a whole number from 0 to 2^63-1', hint="--seed 7"
+        )
     if profile is not None and profile not in PROFILES:
         hint = did_you_mean(profile, PROFILES, f"profiles: {', '.join(PROFILES)}")
         raise UsageFault(f'there is no profile "{profile}"', hint=hint)
@@ -74,6 +76,11 @@ def wish(args: Args) -> Wish:
         time_of(until)
     watched = "no_timeline" not in args
     return Wish(None if seed is None else int(seed), profile, until, watched)
+
+
+def _is_number(text: str, most: int) -> bool:
+    """Tell whether a text is a whole number from 0 to another one; it may be very long."""
+    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most
 
 
 def time_of(text: str) -> int:
@@ -137,6 +144,7 @@ def said(name: str, wanted: Wish) -> Again:
 def command(session: Session, args: Args) -> int:
     """Run one scenario, or many."""
     names, wanted = list(dict.fromkeys(args["file"])), wish(args)
+    jobs = _jobs(args.get("jobs"), len(names))
     for option in _OF_PACKETS:
         if option in args and not wanted.watched:
             raise UsageFault(f"lab run: --{option} needs the timeline", hint="drop --no-timeline")
@@ -149,7 +157,7 @@ def command(session: Session, args: Args) -> int:
                 f" {len(names)}",
                 hint=f"name one: smolctl lab run {quote(names[0])}",
             )
-    return _many(session, names, wanted, args)
+    return _many(session, [Task(name, wanted) for name in names], jobs, args)
 
 
 def _one(session: Session, name: str, wanted: Wish, args: Args) -> int:
@@ -261,11 +269,11 @@ def work(task: Task) -> Result:
     return Result(Case(name, run))
 
 
-def _many(session: Session, names: list[str], wanted: Wish, args: Args) -> int:
-    tasks = [Task(name, wanted) for name in names]
+def _many(session: Session, tasks: list[Task], jobs: int, args: Args) -> int:
+    names = [task.name for task in tasks]
     out, width, progress = session.out, max(map(len, names)), Progress(session)
     results: list[Result] = []
-    worked = _worked(tasks, _jobs(args.get("jobs"), len(tasks)))
+    worked = _worked(tasks, jobs)
     try:
         for number, name in enumerate(names):
             progress.show(f"{number} of {len(names)} scenarios, and {name} runs")
@@ -295,7 +303,7 @@ def _told(case: Case) -> dict[str, Any]:
 def _jobs(text: str | None, tasks: int) -> int:
     if text is None:
         return min(len(os.sched_getaffinity(0)), tasks)
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
+    if not _is_number(text, 1024) or int(text) == 0:
         raise UsageFault(f'lab run: jobs "{text}" is not a number of processes', hint="-J 4")
     return min(int(text), tasks)
 

@@ -30,8 +30,9 @@ def report(run: Row, drawn: Sequence[str], out: Output) -> Iterator[str]:
     if not out.options.quiet:
         yield from heading(run)
         yield ""
-        yield from story(run, out)
-        yield ""
+        told = list(story(run, out))
+        if told:
+            yield from (*told, "")
     yield from drawn
     yield from expectations(run["expect"], out)
     yield from faults(run, out)

@@ -181,7 +181,13 @@ def test_a_wrong_file_among_many_is_told_and_the_others_run(capsys: Capture) -> 
         (["run", "wrong.toml"], "smolctl: wrong.toml:11: steps.1.run: udp sned"),
         (["run", "no-route-bak"], 'did you mean "no-route-back"?'),
         (["run", "missing.toml"], "cannot read missing.toml: No such file"),
-        (["run", "good.toml", "--seed", "x"], 'seed "x" is not a whole number; --seed 7'),
+        (
+            ["run", "good.toml", "--seed", "x"],
+            'seed "x" is not a whole number from 0 to 2^63-1; --seed 7',
+        ),
+        (["run", "good.toml", "--seed", f"{1 << 63}"], "is not a whole number from 0 to 2^63-1"),
+        (["run", "good.toml", "--seed", "9" * 5000], "is not a whole number from 0 to 2^63-1"),
+        (["run", "good.toml", "-J", "0"], 'jobs "0" is not a number of processes'),
         (["run", "good.toml", "--until", "0"], '"0" is not a time; --until 5s'),
         (["run", "good.toml", "--profile", "lnux"], 'did you mean "linux"?'),
         (["run", "good.toml", "bad.toml", "--ladder"], "--ladder is about one scenario"),
@@ -244,6 +250,11 @@ def test_each_template_becomes_a_file(capsys: Capture, nowhere: Path) -> None:
     assert run(["lab", "run", "two-hosts"]) == 0
     assert run(["lab", "new", "mine", "--template", "no-route-back"]) == 0
     assert (nowhere / "mine.toml").read_text().startswith('title = "The question')
+
+
+def test_a_run_in_which_nothing_happens_has_no_empty_story(capsys: Capture) -> None:
+    assert run(["lab", "run", "good.toml", "--until", "500ms"]) == 1
+    assert "\n\n\n" not in capsys.readouterr().out
 
 
 def test_commands_to_copy_quote_what_a_shell_would_take_apart(capsys: Capture) -> None:
