@@ -162,6 +162,8 @@ def write_new(name: str, template: str) -> str:
         hint = did_you_mean(template, [*known, *names("shipped")], listed)
         raise UsageFault(f'there is no template "{template}"', hint=hint)
     path = name if name.endswith(SUFFIX) else f"{name}{SUFFIX}"
+    if os.path.basename(path) == SUFFIX:
+        raise UsageFault(f'lab new: "{name}" does not name a file', hint="smolctl lab new mine")
     try:
         with open(path, "xb") as file:
             file.write(text)

@@ -181,6 +181,7 @@ def test_a_wrong_file_among_many_is_told_and_the_others_run(capsys: Capture) -> 
         (["run", "wrong.toml"], "smolctl: wrong.toml:11: steps.1.run: udp sned"),
         (["run", "no-route-bak"], 'did you mean "no-route-back"?'),
         (["run", "missing.toml"], "cannot read missing.toml: No such file"),
+        (["new", ""], 'lab new: "" does not name a file; try: smolctl lab new mine'),
         (
             ["run", "good.toml", "--seed", "x"],
             'seed "x" is not a whole number from 0 to 2^63-1; --seed 7',
