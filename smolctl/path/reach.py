@@ -99,12 +99,13 @@ def places(net: Net, family: Family, *, every: bool = False) -> list[Place]:
         own = list(addresses(stack, family))
         found += [Place(name, address, every) for address in (own if every else own[:1])]
     if len({place.stack for place in found}) < 2:
-        word = _NAMES[family.name]
+        other = IPV4 if family == IPV6 else IPV6
+        able = sum(any(addresses(stack, other)) for stack in net.stacks.values())
         there = ", ".join(sorted({place.stack for place in found})) or "none"
         raise InvalidArgument(
-            f"reach compares stacks with an {word} address, and here are not two"
-            f" (stacks with one: {there})",
-            hint="smolctl -6 reach" if word == "IPv4" else "smolctl reach",
+            f"reach compares stacks with an {_NAMES[family.name]} address that is not link-local,"
+            f" and here are not two (stacks with one: {there})",
+            hint=None if able < 2 else "smolctl -6 reach" if other == IPV6 else "smolctl reach",
         )
     return found
 

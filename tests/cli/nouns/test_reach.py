@@ -77,7 +77,7 @@ def test_it_cannot_be_said_where_packets_leave_the_stacks(world: World) -> None:
         ("reach tcp x", 'reach tcp: "x" is not a port (1 to 65535)'),
         ("reach udp 7 tcp 7", "udp and tcp cannot be used together"),
         ("reach --stacks a,b --lab x", "--stacks and --lab cannot be used together"),
-        ("reach --stacks a", "here are not two (stacks with one: a)"),
+        ("reach --stacks a", "here are not two (stacks with one: a)\n"),
         ("reach --lab nope", 'there is no scenario "nope", and no such file'),
         ("reach --config /nope.conf", "/nope.conf"),
     ],
