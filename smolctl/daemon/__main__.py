@@ -129,19 +129,20 @@ def _serve(
         process = Process(paths, listener, settings, log)
         if begin.commands:
             process.configure(begin.commands, ready.progress)
-    except BaseException:
+        ready.succeed(os.getpid())
+        if options.ready_fd is None:
+            from smolctl.daemon.service import notify
+
+            # In the background a service's command may have started us, and it is not ready by
+            # that.
+            notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
+        garbage.begin()
+        heap.keep_freed()
+        process.run(lock)
+    except BaseException:  # also of what ends a run: memory may be short until the end
         listener.close()
         lock.release()
         raise
-    ready.succeed(os.getpid())
-    if options.ready_fd is None:
-        from smolctl.daemon.service import notify
-
-        # In the background a service's command may have started us, and it is not ready by that.
-        notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
-    garbage.begin()
-    heap.keep_freed()
-    process.run(lock)
 
 
 def _lacking(error: Exception) -> SmolctlError:

@@ -156,12 +156,15 @@ class Lock:
         return lock
 
     def release(self) -> None:
-        """Give the lock up and remove its file."""
+        """Give the lock up and remove its file, if that was not done yet."""
+        if self._fd < 0:
+            return
         # Removed first: whoever opens the file from now on makes a new one.
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._fd), os.stat(self._paths.lock)):
                 os.unlink(self._paths.lock)
         os.close(self._fd)
+        self._fd = -1
 
 
 def _holder(lock: str) -> str:

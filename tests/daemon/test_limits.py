@@ -176,14 +176,20 @@ def test_few_descriptors(session: Session, limit: int) -> None:
     lives(session, daemon)
 
 
+@pytest.mark.parametrize("module", ["process", "service"])
 @pytest.mark.parametrize("error", ["MemoryError()", "SystemError('error return without')"])
-def test_an_import_without_memory_is_told_in_a_line(smolctl_env: SmolctlEnv, error: str) -> None:
-    """CPython says it in either way, by chance: here a finder of modules says it."""
+def test_an_import_without_memory_is_told_in_a_line(
+    smolctl_env: SmolctlEnv, error: str, module: str
+) -> None:
+    """CPython says it in either way, by chance: here a finder of modules says it.
+
+    The second module is imported when the stack has its socket: that is not left behind.
+    """
     code = (
         "import sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, path, target=None):\n"
-        f"        if name == 'smolctl.daemon.process': raise {error}\n"
+        f"        if name == 'smolctl.daemon.{module}': raise {error}\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from smolctl.daemon.__main__ import main\n"
         "sys.exit(main(['--foreground']))\n"
@@ -191,6 +197,7 @@ def test_an_import_without_memory_is_told_in_a_line(smolctl_env: SmolctlEnv, err
     ended = process.run([sys.executable, "-c", code], env=smolctl_env.environ)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr == "smolctl: not enough memory (try: smolctl doctor)\n"
+    assert list((smolctl_env.directory / "smolctl").iterdir()) == []
 
 
 @pytest.mark.proof

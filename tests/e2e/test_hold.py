@@ -50,7 +50,16 @@ def test_every_command_of_the_tree_is_measured() -> None:
     # These ask about one thing, or wait for others.
     verbs = "connect", "listen", "send", "echo", "ping", "scan", "traceroute", "http", "bench"
     small = {f"tcp {verb}" for verb in verbs}
-    small |= {"ndisc", "socket kill", "why tcp", "why nd", "exec", "reach"}
+    small |= {
+        "ndisc",
+        "socket kill",
+        "why tcp",
+        "why nd",
+        "exec",
+        "reach",
+        "host show",
+        "host save",
+    }
     # These are no affair of a stack that runs.
     small |= {f"lab {verb}" for verb in ("run", "list", "show", "new", "compare", "up", "down")}
     small |= {f"addrlabel {verb}" for verb in ("show", "add", "del", "flush")}
