@@ -28,13 +28,13 @@ def test_a_thousand_nodes_boot_soon_and_are_small_and_frames_leave_nothing() -> 
     gc.collect()
     tracemalloc.start(1)
     try:
-        world = settle(network(100))
+        world = settle(network(50))
         gc.collect()
         each = tracemalloc.get_traced_memory()[0] / 1024 / len(world.nodes)
     finally:
         tracemalloc.stop()
     assert 20 < each < KIB_A_NODE
-    few = settle(network(20))
+    few = settle(network(10))
     assert few.calls * 4.5 < world.calls < few.calls * 5.5
     assert world.frames == 5 * few.frames
 
