@@ -6,7 +6,6 @@
 import mmap
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
 from time import perf_counter_ns, thread_time_ns
@@ -57,12 +56,12 @@ def _mapped(path: Path) -> mmap.mmap:
 
 def _watch(memory: mmap.mmap) -> None:
     """Let each wait of the daemon's poller note how long the loop was away before it."""
-    from smolctl.daemon.poller import Poller
+    from smolctl.daemon.poller import Poller, Ready
 
     inner = Poller.wait
     wall, cpu = perf_counter_ns(), thread_time_ns()
 
-    def wait(self: Poller, timeout: float | None) -> list[tuple[Callable[[int, int], None], int]]:
+    def wait(self: Poller, timeout: float | None) -> list[Ready]:
         nonlocal wall, cpu
         away = perf_counter_ns() - wall, thread_time_ns() - cpu
         before = _LONGEST.unpack_from(memory)

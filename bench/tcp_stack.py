@@ -125,7 +125,7 @@ class _End:
         wait = None if due is None else max(due - monotonic_ns(), 0) / 1e9
         ready = self.poller.wait(wait)
         now = monotonic_ns()
-        for callback, mask in ready:
+        for _, callback, mask in ready:
             callback(mask, now)
         self.finish(now)
         for _ in range(DRAIN_ROUNDS):

@@ -14,6 +14,10 @@ Callback = Callable[[int, int], None]
 """Gets what it is ready for, ``READ``, ``WRITE`` or both, and ``now`` in ns."""
 
 
+Ready = tuple[int, Callback, int]
+"""A descriptor, who takes care of it, and what it is ready for."""
+
+
 class HasFileno(Protocol):
     """A socket, a device, ..."""
 
@@ -54,8 +58,10 @@ class Poller:
         """Return the descriptor of epoll itself."""
         return self._epoll.fileno()
 
-    def wait(self, timeout: float | None) -> list[tuple[Callback, int]]:
-        """Return who takes care of what is ready, and what it is ready for.
+    def wait(self, timeout: float | None) -> list[Ready]:
+        """Return the descriptors that are ready, who takes care of each, and for what it is ready.
+
+        Whoever takes care of one may close another: see ``watches``.
 
         Args:
             timeout: seconds, rounded up to a millisecond; None waits until something is ready.
@@ -65,8 +71,16 @@ class Poller:
         for fd, event in self._epoll.poll(timeout, len(watched) + 1):
             callback, mask = watched[fd]
             # EPOLLERR and EPOLLHUP come unasked: whoever reads or writes next learns why.
-            ready.append((callback, event & mask or mask))
+            ready.append((fd, callback, event & mask or mask))
         return ready
+
+    def watches(self, fd: int, callback: Callback) -> bool:
+        """Tell whether a descriptor is still watched for whom it was ready.
+
+        Its number may be another one's by now.
+        """
+        watched = self._watched.get(fd)
+        return watched is not None and watched[0] is callback
 
     def __len__(self) -> int:
         return len(self._watched)

@@ -21,7 +21,7 @@ from smolctl.daemon.copies import Copies
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import Exchange, Running, Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
-from smolctl.daemon.poller import READ, WRITE, Callback, Poller
+from smolctl.daemon.poller import READ, WRITE, Poller, Ready
 from smolctl.daemon.resources import FEWEST, Resources
 from smolctl.errors import OUT_OF_MEMORY, ControlError
 from smolctl.ops.gate import Gate
@@ -176,7 +176,7 @@ class Server:
             self._dismiss(connection, problem, now)
         self._means.doors.close(now)
 
-    def _wait(self, now: int) -> tuple[list[tuple[Callback, int]], int]:
+    def _wait(self, now: int) -> tuple[list[Ready], int]:
         """Wait until something is ready or due; return what is ready, and when it was."""
         wait = self._poller.wait
         if self._brisk and not self._core.busy:
@@ -214,8 +214,10 @@ class Server:
         self._due_ns = due
         return (due - now) / 1e9 if due > now else 0
 
-    def _turn(self, ready: list[tuple[Callback, int]], now: int) -> None:
-        for callback, mask in ready:
+    def _turn(self, ready: list[Ready], now: int) -> None:
+        for fd, callback, mask in ready:
+            if not self._poller.watches(fd, callback):
+                continue  # one of those before it has closed it
             try:
                 callback(mask, now)
             except Exception as error:

@@ -60,7 +60,7 @@ class Loop:
         return door, program
 
     def turn(self) -> None:
-        for callback, mask in self.poller.wait(0):
+        for _, callback, mask in self.poller.wait(0):
             callback(mask, 0)
 
     def close(self) -> None:

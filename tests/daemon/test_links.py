@@ -133,7 +133,7 @@ class Bench:
         self.links.attach(self.interface, self.device, 0)
 
     def turn(self, now: int = 0) -> None:
-        for callback, mask in self.poller.wait(0):
+        for _, callback, mask in self.poller.wait(0):
             callback(mask, now)
         self.links.turn(now)
         self.links.flush(now)

@@ -78,7 +78,7 @@ class Loop:
 
     def turn(self) -> int:
         ready = self.poller.wait(0)
-        for callback, mask in ready:
+        for _, callback, mask in ready:
             callback(mask, 0)
         return len(ready)
 
