@@ -23,10 +23,11 @@ LINES = (
     "smolctl addr show <&- 2>&-",
     "mkdir gone && cd gone && rmdir ../gone && smolctl addr show",
     "LC_ALL=C smolctl addr show",
-    "timeout 0.5 smolctl udp recv 7; echo $?",
-    "timeout -s INT 0.5 smolctl udp recv 7; echo $?",
-    "timeout -s KILL 0.5 smolctl udp recv 7; echo $?",
-    "smolctl udp recv 7 & sleep 0.5; kill $!; wait $!; echo $?",
+    "timeout 2 smolctl udp recv 7; echo $?",
+    "timeout -s INT 2 smolctl udp recv 7; echo $?",
+    "timeout -s KILL 2 smolctl udp recv 7; echo $?",
+    "smolctl udp recv 7 2>said & until grep -q listening said; do sleep 0.05; done;"
+    " kill $!; wait $!; echo $?; cat said",
 )
 
 
