@@ -488,10 +488,12 @@ up as /etc/resolv.conf says, by way of the stack. In there, any port may be boun
 without root; sudo and other set-user-ID programs have no effect.
 
 smolctl link show tells to which program a link belongs. The link is there until the last process
-of the namespace has ended, however that ended, and config save leaves it out. When the stack stops,
-or its daemon is killed, eth0 is gone, too, and TCP connections by it end with ECONNABORTED: Linux
-alone would let them wait for ever. A process called smolctl-guard waits for that; it ends with the
-link.
+of the namespace has ended, however that ended, and config save leaves it out. If the other end of a
+connection has not acknowledged all that the program sent, Linux goes on sending it, and the link
+stays until it has been acknowledged or Linux gives up, which takes some minutes. smolctl link del
+ends that. When the stack stops, or its daemon is killed, eth0 is gone, too, and TCP connections by
+it end with ECONNABORTED: Linux alone would let them wait for ever. A process called smolctl-guard
+waits for that; it ends with the link.
 """,
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the

@@ -557,6 +557,10 @@ def fetch_with_losses(env: SmolctlEnv) -> None:
     lost = [row for row in env.json("stats", "drops") if row["reason"] == "lab-loss"]
     assert {row["dev"] for row in lost} <= {"cl", "srv"}
     assert sum(row["count"] for row in lost) > 0
+    # Linux goes on until the last FIN is acknowledged; with nobody there, that takes minutes.
+    for name in ("cl", "srv"):
+        env("link", "set", name, "loss", "0")  # cl may be gone
+    wait_until(lambda: [row["ifname"] for row in env.json("link", "show")][-1] == "srv", "no cl")
     server.stop(signal.SIGINT)
 
 
@@ -570,6 +574,30 @@ def test_curl_fetches_all_though_packets_are_lost(clean: World) -> None:
 @pytest.mark.proof
 def test_an_ordinary_user_fetches_all_too(ordinary: SmolctlEnv) -> None:
     fetch_with_losses(ordinary)
+
+
+@pytest.mark.netns("python3")
+def test_a_link_stays_while_the_kernel_waits_for_the_peer_and_can_be_deleted(clean: World) -> None:
+    echo = clean.smolctl.popen("tcp", "echo", "7", "-c", "1")
+    echo.wait_for("listening")
+    client = clean.smolctl.popen("exec", "-4", "--link", "cl", "python3", "-c", LINGERS, stdin=True)
+    client.wait_for("open")
+    clean.smolctl("link", "set", "cl", "loss", "100%", check=True)
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    assert client.wait(30).returncode == 0, client
+    assert clean.links() == ["cl"]
+    clean.smolctl("link", "del", "cl", check=True)
+    echo.stop(signal.SIGINT)
+
+
+LINGERS = """
+import socket, sys
+peer = socket.create_connection(("10.0.0.1", 7))
+print("open", flush=True)
+sys.stdin.read()
+peer.close()
+"""
 
 
 @pytest.mark.netns("nc.openbsd")
