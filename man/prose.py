@@ -601,7 +601,8 @@ why a packet was dropped; smolctl capture --read shows it.
 
 docs/reference/scenario.md has every key of the files. -v says how many frames a second the machine
 has simulated. A run of very many frames is several times as fast with --no-timeline, which keeps
-nothing of single packets: what is expected of them is not judged.
+nothing of single packets: what is expected of them is not judged. Without it a run ends when
+300,000 frames have arrived, most often by a storm, and says so; the exit status is 1 then.
 """,
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is

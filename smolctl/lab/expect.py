@@ -282,7 +282,7 @@ def _others(strikes: Sequence[Strike]) -> str:
     aimed = (strike for strike in strikes if strike.reason not in BYSTANDERS)
     found = Counter((strike.reason, strike.node) for strike in aimed).most_common(_SHOWN)
     if not found:
-        return "nothing went wrong there"
+        return "no other reason struck there"
     return "there were " + ", ".join(
         f"{reason} at {node} {times(number)}" for (reason, node), number in found
     )

@@ -124,6 +124,7 @@ class Outcome:
         plots: what the scenario asks for.
         frames: how many arrived.
         faults: errors of smolctl itself, in words: none, or there is a bug.
+        cut: why it ended before its time, or "".
     """
 
     scenario: Scenario
@@ -139,8 +140,10 @@ class Outcome:
     plots: Sequence[Plotted] = ()
     frames: int = 0
     faults: Sequence[str] = ()
+    cut: str = ""
 
     @property
     def ok(self) -> bool:
-        """True when every expectation is met, and smolctl has made no error."""
-        return not self.faults and all(judged.met is not False for judged in self.judged)
+        """True when it ran to its end, each expectation is met, and smolctl has made no error."""
+        good = all(judged.met is not False for judged in self.judged)
+        return good and not self.faults and not self.cut

@@ -71,6 +71,7 @@ def document(outcome: Outcome, said: Again, *, whole: bool = True) -> Row:
         "marks": [_mark(mark) for mark in outcome.marks],
         "plots": [_plot(plot) for plot in outcome.plots],
         "faults": list(outcome.faults),
+        **({"cut": outcome.cut} if outcome.cut else {}),
         "again": again(outcome, said),
     }
 
@@ -168,6 +169,8 @@ def _suite(case: Case) -> str:
         )
     run = case.document
     tests = [*map(_expectation_case, run["expect"]), *map(_fault_case, run["faults"])]
+    if "cut" in run:
+        tests.append(Tested("it runs to its end", f"<failure message={_quoted(run['cut'])}/>"))
     if not tests:
         tests = [Tested("the scenario runs", "")]
     counts = {kind: sum(f"<{kind}" in test.xml for test in tests) for kind in _OUTCOMES}

@@ -57,6 +57,10 @@ Frames = Sequence[tuple[int, bytes]]
 """Frames of a capture file: time of each from the first one, ns, and its bytes."""
 
 
+MOST_FRAMES = 300_000
+"""Frames of a run with a timeline, which keeps 3 KiB of each: more are most often a storm."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """The things that a run needs beside its scenario.
@@ -69,6 +73,7 @@ class Setting:
         watched: keep a timeline. Without one a run is several times as fast and its memory does not
             grow, and what is expected of single packets is not judged.
         every: tell what was seen of expectations about other profiles, too.
+        most: frames after which a run with a timeline ends before its time.
         world: makes the world of a seed; its keyword is ``watched``.
         told: called while time passes.
     """
@@ -81,6 +86,7 @@ class Setting:
     until_ns: int | None = None
     watched: bool = True
     every: bool = False
+    most: int = MOST_FRAMES
     world: Callable[..., World] = World
     told: Told | None = None
 
@@ -148,6 +154,7 @@ class _Run:
         self._steps: list[_Step] = []
         self._ahead: list[tuple[int, StepSpec]] = []
         self._taken: dict[int, Any] = {}
+        self._cut = ""
         self._build()
         self._programs = self._begin_programs()
         self._sampler = Sampler(scenario.plots, self._world, self._programs, self._until_ns)
@@ -228,7 +235,7 @@ class _Run:
         steps.reverse()
         looks = sorted(self._looks(), reverse=True)
         current: _Step | None = None
-        while True:
+        while not self._is_flooded():
             blocked = current is not None and current.blocks
             at = world.elapsed_ns
             if steps and not blocked and steps[-1][0] <= at and at < self._until_ns:
@@ -247,11 +254,28 @@ class _Run:
                 self._setting.told(world.elapsed_ns, self._until_ns)
                 dues.append(world.now + _TOLD_NS)
             target = max(world.now, min([end, *dues]))
-            stop = partial(_goes_on, current) if current is not None and blocked else None
-            world.run(target, stop)
+            world.run(target, partial(self._is_over, current if blocked else None))
+        if self._is_flooded():
+            self._until_ns = world.elapsed_ns
+            self._cut = (
+                f"{world.frames} frames by then, most often a storm; without keeping them it goes"
+                " on: --no-timeline"
+            )
         for look in looks:
             if look.at_ns <= self._until_ns:
                 self._look(look.number)
+
+    def _is_over(self, waited: _Step | None) -> bool:
+        """Tell whether there is something to do before the next time at which there is.
+
+        Args:
+            waited: the step for whose end others wait, or None.
+        """
+        return self._is_flooded() or (waited is not None and not waited.blocks)
+
+    def _is_flooded(self) -> bool:
+        """Tell whether there are more frames than a timeline can keep."""
+        return self._setting.watched and self._world.frames > self._setting.most
 
     def _instants(self) -> Iterator[tuple[int, StepSpec]]:
         for step in self._scenario.steps:
@@ -427,7 +451,7 @@ class _Run:
         return Outcome(
             self._scenario, self._seed, self._profile, self._until_ns, steps, judged,
             [program.done() for program in self._programs.values()], counters, travels, marks,
-            self._sampler.plots(), world.frames, faults,
+            self._sampler.plots(), world.frames, faults, self._cut,
         )  # fmt: skip
 
     def _missed(self) -> Iterator[StepDone]:
@@ -457,11 +481,6 @@ class _Run:
 def _node_of(action: Action) -> str:
     """Return the node to which something is done; "" for none."""
     return action.node if isinstance(action, (Run, NodeChange)) else ""
-
-
-def _goes_on(step: _Step) -> bool:
-    """Tell whether the steps behind one need not wait any more."""
-    return not step.blocks
 
 
 def _netem_words(changes: Mapping[str, int | float]) -> dict[str, str]:

@@ -28,7 +28,7 @@ PING = """\
          i             |  #3 a: note - icmp-port-unreachable: 10.0.0.2 says that nothing is bound to
          |             |    10.0.0.2:9
 
-o a step of the lab   W a packet waits   R refused, the sender is told   i noted
+o a step of the lab   W a packet waits   R refused, its sender is told   i noted
 ... about addresses, not data
 """
 

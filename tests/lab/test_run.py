@@ -22,6 +22,8 @@ from smolctl.lab.report import Again, document
 from smolctl.lab.run import Setting, run
 from smolctl.lab.source import ScenarioError
 from smolctl.path.reaches import reach
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import parse_address
 from tests.lab.timelines import travel
 
 S = 1_000_000_000
@@ -390,3 +392,26 @@ def test_the_document_has_all_of_it() -> None:
     }]  # fmt: skip
     assert told["steps"][0]["status"] == 0
     assert json.loads(json.dumps(told)) == told
+
+
+def test_a_storm_ends_the_run_before_its_time_and_says_so() -> None:
+    """Two services that answer each other never end."""
+    echo = "".join(
+        f"[programs.echo-{node}]\nnode = '{node}'\nprotocol = 'udp'\nlisten = '7'\necho = true\n"
+        for node in "ab"
+    )
+    ends = parse_address("10.0.0.1"), parse_address("10.0.0.2")
+    datagram = udp.to_bytes(7, 7, b"x", *ends)
+    size = 20 + len(datagram)
+    header = ipv4.Ipv4Header(5, 0, size, 0, False, False, 0, 64, ipv4.Protocol.UDP, *ends)
+    frame = bytes.fromhex("0200000002010200000001010800") + header.to_bytes() + datagram
+    storm = echo + step("2s", f"frame = '{frame.hex()}'\non = 'a:eth0'", "")
+    late = "[[expect]]\nstep = 'late'\nstatus = 0\n"
+    outcome = played(storm + step("9s", "run = 'link show'\nname = 'late'") + late, most=500)
+    assert 500 < outcome.frames < 1_000
+    assert outcome.until_ns < 9 * S
+    assert outcome.cut.startswith(f"{outcome.frames} frames by then, most often a storm")
+    assert not outcome.ok
+    unwatched = played(storm, most=500, watched=False, until_ns=2_010_000_000)
+    assert unwatched.frames > 1_000
+    assert unwatched.cut == ""

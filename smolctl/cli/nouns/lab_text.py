@@ -1,6 +1,7 @@
 """Runs of scenarios as text: what happened, step by step, and what was expected."""
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import Any
 
 from smolctl.cli.output import Output
@@ -161,7 +162,10 @@ def _labelled(label: str, text: str, out: Output, kind: str = "") -> list[str]:
 
 
 def faults(run: Row, out: Output) -> Iterator[str]:
-    """Yield the errors of smolctl itself."""
+    """Yield why the run ended before its time, and the errors of smolctl itself."""
+    if "cut" in run:
+        at = duration(round(run["until"] * _NS_PER_S))
+        yield from out.folded(out.paint("bad", "CUT") + " " * 5, 8, f"at {at}: {run['cut']}")
     for fault in run["faults"]:
         yield out.paint("bad", f"BUG     an error of smolctl itself: {fault}")
 
@@ -170,6 +174,11 @@ def ending(run: Row, out: Output) -> Iterator[str]:
     """Yield the last lines: whether all is well, and how to do it once more."""
     text = tally(run["expect"])
     yield out.paint("good", f"ok: {text}") if run["ok"] else out.paint("bad", f"FAILED: {text}")
+    if any({"fix", "look"} & row.keys() for row in run["expect"] if row.get("ok") is False):
+        yield (
+            "help: a command above goes into the file, or to stacks that smolctl lab up"
+            f" {quote(run['name'])} starts"
+        )
     yield f"again: {run['again']}"
 
 

@@ -217,7 +217,7 @@ LEGEND = {
     "step": "a step of the lab",
     "wait": "a packet waits",
     "drop": "dropped, nobody is told",
-    "reject": "refused, the sender is told",
+    "reject": "refused, its sender is told",
     "note": "noted",
     "link": "a link changes",
     "expect": "an expectation",
