@@ -553,8 +553,7 @@ def fetch_with_losses(env: SmolctlEnv) -> None:
     assert client.wait(500).returncode == 0, client
     assert filecmp.cmp(served, fetched, shallow=False)
     lost = [row for row in env.json("stats", "drops") if row["reason"] == "lab-loss"]
-    assert {row["dev"] for row in lost} <= {"cl", "srv"}
-    assert sum(row["count"] for row in lost) > 0
+    assert set() < {row["dev"] for row in lost} <= {"cl", "srv"}
     # Linux goes on until the last FIN is acknowledged; with nobody there, that takes minutes.
     wait_until(lambda: [row["ifname"] for row in env.json("link", "show")][-1] == "srv", "no cl")
     server.stop(signal.SIGINT)
