@@ -1,8 +1,8 @@
 """The few words of rtnetlink(7) that the kernel's side of a TAP needs.
 
 Each request is acknowledged or refused. A library for all of rtnetlink takes 0.1 s to import,
-during which a stack that adds a TAP would stand still. ``request`` and ``dump`` serve other
-protocols of netlink(7), too.
+during which a stack that adds a TAP would stand still. ``request`` serves other protocols of
+netlink(7), too; ``netlink.py`` reads tables.
 """
 
 import ctypes
@@ -10,13 +10,11 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
 
 # linux/netlink.h, linux/rtnetlink.h
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
-_NLM_F_DUMP = 0x300
 _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 20, 24
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLMSG_ERROR = 2
 # linux/if_link.h, linux/if_addr.h, linux/if.h
 _IFLA_MTU, _IFLA_TXQLEN, _IFLA_NET_NS_FD = 4, 13, 28
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -131,46 +129,13 @@ def request(kind: int, flags: int, body: bytes, protocol: int = socket.NETLINK_R
     Raises:
         OSError: as the kernel refuses it.
     """
-    with _kernel(protocol) as kernel:
-        kernel.send(_message(kind, _NLM_F_REQUEST | _NLM_F_ACK | flags, body))
+    flags |= _NLM_F_REQUEST | _NLM_F_ACK
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
+        kernel.settimeout(_TIMEOUT_S)
+        kernel.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body)
         answer = kernel.recv(65536)
     if len(answer) < _HEADER.size + _ERROR.size or _HEADER.unpack_from(answer)[1] != _NLMSG_ERROR:
         raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
-    _check(answer, 0)
-
-
-def dump(kind: int, body: bytes, protocol: int = socket.NETLINK_ROUTE) -> Iterator[bytes]:
-    """Yield what the kernel has of a kind, each without its header; arguments as of ``request``.
-
-    Raises:
-        OSError: as the kernel refuses it.
-    """
-    with _kernel(protocol) as kernel:
-        kernel.send(_message(kind, _NLM_F_REQUEST | _NLM_F_DUMP, body))
-        while True:
-            answer, at = kernel.recv(65536), 0
-            while at < len(answer):
-                length, told = _HEADER.unpack_from(answer, at)[:2]
-                if told == _NLMSG_DONE:
-                    return
-                if told == _NLMSG_ERROR:
-                    _check(answer, at)
-                yield answer[at + _HEADER.size : at + length]
-                at += length + -length % 4
-
-
-def _kernel(protocol: int) -> socket.socket:
-    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-    kernel.settimeout(_TIMEOUT_S)
-    return kernel
-
-
-def _message(kind: int, flags: int, body: bytes) -> bytes:
-    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body
-
-
-def _check(answer: bytes, at: int) -> None:
-    """Raise the error that a message of an answer tells, if it is one."""
-    number = -_ERROR.unpack_from(answer, at + _HEADER.size)[0]
+    number = -_ERROR.unpack_from(answer, _HEADER.size)[0]
     if number:
         raise OSError(number, os.strerror(number))

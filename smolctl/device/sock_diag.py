@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator
 
 from smolctl.device import rtnetlink
+from smolctl.device.netlink import SOCK_DIAG, Netlink
 
-_NETLINK_SOCK_DIAG = 4
 # linux/sock_diag.h
 _BY_FAMILY, _DESTROY = 20, 21
 # linux/inet_diag.h: of what is asked for, family, protocol, extensions and states; of a socket,
@@ -28,6 +28,7 @@ def end_connections() -> None:
     Raises:
         OSError: EPERM, for who is not root there; EOPNOTSUPP, the kernel cannot
             (CONFIG_INET_DIAG_DESTROY).
+        NetlinkError: the kernel does not tell which there are.
     """
     for family in (socket.AF_INET, socket.AF_INET6):
         for found in list(_connections(family)):
@@ -36,7 +37,7 @@ def end_connections() -> None:
                 continue
             body = _ASKED.pack(family, socket.IPPROTO_TCP, 0, _STATES) + found
             try:
-                rtnetlink.request(_DESTROY, 0, body, _NETLINK_SOCK_DIAG)
+                rtnetlink.request(_DESTROY, 0, body, SOCK_DIAG)
             except FileNotFoundError:
                 continue  # it has ended meanwhile
 
@@ -44,5 +45,6 @@ def end_connections() -> None:
 def _connections(family: int) -> Iterator[bytes]:
     """Yield what names each connection of a family, as the kernel wants it back."""
     body = _ASKED.pack(family, socket.IPPROTO_TCP, 0, _STATES) + bytes(_SOCKET.size)
-    for said in rtnetlink.dump(_BY_FAMILY, body, _NETLINK_SOCK_DIAG):
-        yield said[_TOLD_LEN : _TOLD_LEN + _SOCKET.size]
+    with Netlink(SOCK_DIAG) as kernel:
+        for said in kernel.dump(_BY_FAMILY, body):
+            yield said[_TOLD_LEN : _TOLD_LEN + _SOCKET.size]

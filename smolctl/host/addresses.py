@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from smolctl.host.netlink import Netlink, attributes
+from smolctl.device.netlink import Netlink, attributes
 from smolctl.host.values import address, check_length, number, of_family, text, unknown
 
 # linux/if_addr.h

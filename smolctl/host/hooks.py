@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from smolctl.device.netlink import Netlink, NetlinkError, attributes
 from smolctl.host.links import Link
 from smolctl.host.namespace import OWN
-from smolctl.host.netlink import Netlink, NetlinkError, attributes
 from smolctl.host.proc import lines, read_bytes
 from smolctl.host.values import text
 

@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from smolctl.host.netlink import Attributes, Netlink, attributes, each_attribute
+from smolctl.device.netlink import Attributes, Netlink, attributes, each_attribute
 from smolctl.host.values import check_length, number, optional, text, unknown
 
 # linux/if_link.h

@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from smolctl.host.netlink import Netlink, NetlinkError, attributes
+from smolctl.device.netlink import Netlink, NetlinkError, attributes
 from smolctl.host.values import address, check_length, number, unknown
 
 # linux/nexthop.h

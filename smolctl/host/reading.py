@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable
 from typing import NamedTuple
 
+from smolctl.device.netlink import Netlink
 from smolctl.errors import DeviceError
 from smolctl.host import (
     addresses,
@@ -23,7 +24,6 @@ from smolctl.host.hooks import Hook
 from smolctl.host.links import Link
 from smolctl.host.namespace import inside
 from smolctl.host.neighbors import Neighbor
-from smolctl.host.netlink import Netlink
 from smolctl.host.nexthops import Nexthop
 from smolctl.host.release import release
 from smolctl.host.routes import Route

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from smolctl.host.netlink import Attributes, Netlink, attributes, each_attribute
+from smolctl.device.netlink import Attributes, Netlink, attributes, each_attribute
 from smolctl.host.values import (
     AF_INET6,
     FAMILIES,

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from smolctl.device.netlink import SOCK_DIAG, Netlink, NetlinkError, attributes
 from smolctl.host.namespace import OWN
-from smolctl.host.netlink import SOCK_DIAG, Netlink, NetlinkError, attributes
 from smolctl.host.proc import lines
 from smolctl.host.values import AF_INET, AF_INET6, address, check_length, optional
 from smolctl.wire.address import IPV6_MARK

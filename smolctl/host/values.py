@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 
-from smolctl.host.netlink import Attributes, NetlinkError
+from smolctl.device.netlink import Attributes, NetlinkError
 from smolctl.wire.address import IPV6_MARK
 
 AF_INET, AF_INET6 = 2, 10

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolctl.device.netlink import NetlinkError
 from smolctl.host import (
     addresses,
     groups,
@@ -19,10 +20,9 @@ from smolctl.host import (
     rules,
     sockets,
 )
-from smolctl.host.netlink import NetlinkError
 from smolctl.host.values import address, text
 from smolctl.wire.address import IPV6_MARK, parse_address
-from tests.host.test_netlink import attribute
+from tests.device.test_netlink import attribute
 
 PARSERS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
     "address": (8, addresses.parse),

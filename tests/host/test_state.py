@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from smolctl.device.netlink import Netlink
 from smolctl.errors import DeviceError
 from smolctl.host import groups, hooks, reading, sockets, sysctls
 from smolctl.host.namespace import inside
-from smolctl.host.netlink import Netlink
 from smolctl.stack.sysctl.linux_names import found
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.wire.address import parse_address

@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MODULES: dict[str, dict[str, str]] = {
     "host": {
         "smolctl.device.host": "finds a network namespace by its name, and says which there are",
+        "smolctl.device.netlink": "reads the kernel's tables",
         "smolctl.device.rtnetlink": "enters a network namespace",
     },
     "cli": {

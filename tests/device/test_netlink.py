@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.host.netlink import Netlink, NetlinkError, attributes, each_attribute
+from smolctl.device.netlink import Netlink, NetlinkError, attributes, each_attribute
 
 GET_ROUTE, GET_LINK = 26, 18
 
