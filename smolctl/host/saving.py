@@ -29,7 +29,7 @@ _DEFAULT_RULES = {
     AF_INET: ((0, 255), (32766, 254), (32767, 253)),
     AF_INET6: ((0, 255), (32766, 254)),
 }
-_OFF = frozenset(
+OFF = frozenset(
     {"accept_local", "route_localnet", "src_valid_mark", "ignore_routes_with_linkdown",
      "ip_nonlocal_bind", "bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
      "fwmark_reflect", "tcp_fwmark_accept", "proxy_arp_pvlan", "drop_gratuitous_arp",
@@ -38,7 +38,7 @@ _OFF = frozenset(
      "accept_untracked_na", "force_forwarding"}
 )  # fmt: skip
 """Sysctls that decide about packets as soon as they are not at 0, which they usually are."""
-_OFF_BUT_LO = frozenset({"disable_policy", "disable_xfrm"})
+OFF_BUT_LO = frozenset({"disable_policy", "disable_xfrm"})
 
 
 class Command(NamedTuple):
@@ -176,7 +176,7 @@ def _sysctls(state: HostState, current: Current, wanted: Callable[[str], bool]) 
         try:
             there = found(key, SYSCTLS)
             if there is None:
-                if name in _OFF and value != "0" and not (scope == "lo" and name in _OFF_BUT_LO):
+                if name in OFF and value != "0" and not (scope == "lo" and name in OFF_BUT_LO):
                     yield Note(f"sysctl {key} = {value}")
                 continue
             where, item = there

@@ -175,6 +175,10 @@ class Rules:
         behind = [old.priority <= rule.priority for old in self._items]
         self._items.insert(sum(behind), rule)
 
+    def append(self, rule: Rule) -> None:
+        """Put a rule behind all others, whatever these say: they are those of another list."""
+        self._items.append(rule)
+
     def find(self, spec: Rule, given: frozenset[str]) -> Rule:
         """Return the first rule that agrees with ``spec`` in the attributes that are ``given``.
 

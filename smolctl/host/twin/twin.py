@@ -1,0 +1,49 @@
+"""The twin of a network namespace."""
+
+from typing import NamedTuple
+
+from smolctl.host.reading import HostState
+from smolctl.host.twin import addresses, learned, links, neighbors, routes, rules, sockets, sysctls
+from smolctl.host.twin.notes import Note, Notes
+from smolctl.ops.restore import middle
+from smolctl.stack.proof.prover import Prover
+from smolctl.stack.stack import Stack
+
+
+class Twin(NamedTuple):
+    """A stack that predicts a host's packets, and what it cannot express."""
+
+    stack: Stack
+    notes: tuple[Note, ...]
+
+
+def twin(state: HostState, now_ns: int = 0) -> Twin:
+    """Return the twin of a namespace; it never raises, whatever was read.
+
+    Args:
+        state: what was read.
+        now_ns: the time at which the twin stands.
+    """
+    notes = Notes()
+    stack = Stack(middle, sysctls.settings(state, notes))
+    stack.events.now_ns = now_ns
+    links.add(stack.interfaces, state, notes)
+    sysctls.assign_links(stack.settings, state, notes)
+    addresses.add(stack.networks, stack.interfaces, state, notes)
+    routes.add(stack.networks, stack.interfaces, state, notes)
+    rules.add(stack.networks, state, notes)
+    neighbors.add(stack.networks, stack.interfaces, state, notes, now_ns)
+    learned.add(stack.networks, stack.interfaces, state, now_ns)
+    sockets.add(stack, state, notes)
+    _note_hooks(state, notes)
+    stack.ledger.prove = Prover(stack)
+    stack.generation.touch()
+    return Twin(stack, notes.taken)
+
+
+def _note_hooks(state: HostState, notes: Notes) -> None:
+    for hook in state.hooks:
+        notes.take(Note("hook", f"{hook.name}: {hook.what}", link=hook.link))
+    if not state.settled:
+        text = "the host changed while it was read: this may never have been just so"
+        notes.take(Note("host", text))
