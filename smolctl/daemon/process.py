@@ -44,6 +44,7 @@ class Process:
         self._started_ns = monotonic_ns()
         self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
         self._stack = Stack(_random, settings)
+        self._stack.shared.uid = os.geteuid()
         for net in self._stack.networks.values():
             bring_up_loopback(net)
         poller = Poller()

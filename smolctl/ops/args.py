@@ -35,6 +35,9 @@ FAMILIES = {family.name: family for family in (IPV4, IPV6)}
 EVERYWHERE = ("default", "any", "all")
 """Words for the prefix of all addresses of a family."""
 _HEX = "0[xX][0-9a-fA-F]{1,2}"
+_HEX_WORD = "0[xX][0-9a-fA-F]{1,8}"
+UID_MAX = 0xFFFFFFFE
+"""The highest number of a user: the next one is nobody's (Linux ``uid_valid``)."""
 
 
 class Args:
@@ -134,6 +137,38 @@ class Args:
                 f"{name} {_shown(text)} is no type of service: 0..255, or 0x0 to 0xff"
             )
         return value
+
+    def fwmark(self, name: str) -> tuple[int, int] | None:
+        """Return a mark of packets and its mask, given as MARK or MARK/MASK; None if it was not.
+
+        Both are decimal, or hexadecimal with 0x. Without a mask all bits count, and none of mark 0,
+        as ``ip`` has it.
+        """
+        text = self.text(name)
+        if text is None:
+            return None
+        numbers = [_word(part) for part in text.split("/", 1)]
+        mark, mask = numbers[0], numbers[-1]
+        if mark is None or mask is None:
+            raise InvalidArgument(
+                f"{name} {_shown(text)} is no mark: 0..4294967295 or 0x0..0xffffffff, and a mask"
+                " behind a slash if it is for some bits"
+            )
+        return mark, mask if len(numbers) > 1 else 0xFFFFFFFF if mark else 0
+
+    def mark(self, name: str = "mark") -> int | None:
+        """Return a mark of packets, decimal or with 0x, or None when it was not given."""
+        text = self.text(name)
+        value = None if text is None else _word(text)
+        if text is not None and value is None:
+            raise InvalidArgument(
+                f"{name} {_shown(text)} is no mark: 0..4294967295, or 0x0..0xffffffff"
+            )
+        return value
+
+    def uid(self, name: str = "uid") -> int | None:
+        """Return the number of a user, or None when it was not given."""
+        return self.integer(name, 0, UID_MAX)
 
     def seconds(self, name: str, default: float | None = None) -> int | None:
         """Return a time given in seconds, fractions allowed, as nanoseconds."""
@@ -331,6 +366,12 @@ class Args:
             return binascii.a2b_base64(text, strict_mode=True)
         except (binascii.Error, ValueError):
             raise InvalidArgument(f"{name} is not base64") from None
+
+
+def _word(text: str) -> int | None:
+    """Return a number of 32 bits, decimal or hexadecimal with 0x; None for anything else."""
+    value = int(text, 16) if re.fullmatch(_HEX_WORD, text) else _whole(text)
+    return value if value is not None and 0 <= value < 1 << 32 else None
 
 
 def _whole(text: str) -> int | None:

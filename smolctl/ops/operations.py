@@ -68,8 +68,10 @@ _ADDR_SELECT = (
 )
 _ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop family"
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric family"
-_ROUTE_GET = "dst src dev iif tos ipproto sport dport fibmatch candidates family"
-_RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol family"
+_ROUTE_GET = "dst src dev iif tos ipproto sport dport mark uid fibmatch candidates family"
+_RULE_SELECT = (
+    "not from to iif oif fwmark uidrange tos ipproto sport dport priority table protocol family"
+)
 _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
 _NEIGH = "dst lladdr dev nud proxy router family"
 _SEND = (
@@ -83,7 +85,7 @@ _PING = (
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
 _SYN = "dst src dev ttl tos family"
-_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl family"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl mark uid family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

@@ -126,6 +126,7 @@ class _Restorer:
         self._now, self._random = now, random
         self._stack = Stack(random, settings)
         self._last_index = head["last_index"]
+        self._stack.shared.uid = head.get("uid", 0)
         wall = head["wall_time"]
         self._stack.shared.wall_time = lambda at: float(wall + (at - now) / 1e9)
         self._caches: dict[tuple[str, str], CacheMemory] = {}

@@ -63,7 +63,11 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
     key = RouteKey(
         dst, src, dev, protocol=protocol_number(args) or 0, tos=tos_number(args) or 0,
         sport=args.integer("sport", 0, 65535) or 0, dport=args.integer("dport", 0, 65535) or 0,
+        mark=args.mark() or 0, uid=stack.shared.uid,
     )  # fmt: skip
+    uid = args.uid()
+    if uid is not None:
+        key = key._replace(uid=uid)
     if iif is not None:
         incoming = _incoming6 if net.family is IPV6 else _incoming
         return [incoming(stack, key._replace(iif=iif), ctx.now)]
@@ -77,7 +81,7 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
         whole = route.whole if isinstance(route, Hop) and route.whole is not None else route
         rows = [route_row(stack, whole, table=True)]
     else:
-        rows = [_get_row(stack, way, src, ctx.now)]
+        rows = [_get_row(stack, way, key, ctx.now)]
     if args.flag("candidates"):
         if isinstance(way.route, Hop):
             rows[0]["hash"] = gateways.flow_number(net, key)
@@ -123,7 +127,8 @@ def tos_number(args: Args, name: str = "tos") -> int | None:
     return int(digits, 16)
 
 
-def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
+def _get_row(stack: Stack, way: Way, key: RouteKey, now: int) -> Row:
+    src = key.src
     if family_of(way.dst) is IPV6:
         return route_get6.row(stack, way, src, now)
     row: Row = {}
@@ -144,7 +149,9 @@ def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
         # ip says nothing here; a route by a link without carrier leads nowhere.
         flags.append("linkdown")
     row["flags"] = flags
-    row["uid"] = 0
+    if key.mark:
+        row["mark"] = key.mark
+    row["uid"] = key.uid
     row["cache"] = _CACHE.get(way.type, [])
     if way.redirected is not None:
         row["cache"] = ["redirected"]
@@ -171,10 +178,11 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
 
     Source: Linux ``inet_rtm_getroute`` with an iif, ``ip_route_input_slow``.
     """
-    net, iif, src = stack.networks.for_address(key.dst), key.iif, key.src
+    asked, net, iif, src = key, stack.networks.for_address(key.dst), key.iif, key.src
     interface = stack.interface(iif)
-    key = key._replace(src=src or 0, oif=None)
+    key = key._replace(src=src or 0, oif=None, uid=0)
     packet = Packet(b"", interface, now, Trace(), stack.shared.recorder)
+    packet.mark = key.mark
     packet.header = ipv4.Ipv4Header(
         5, key.tos, ipv4.MIN_HEADER_LEN, 0, True, False, 0, 64, key.protocol, src or 0, key.dst
     )
@@ -188,7 +196,7 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
             raise error
         why, values = source_refused(net, interface, key) or (None, {})
         if why is None:
-            sent_on = _get_row(stack, way, src, now)
+            sent_on = _get_row(stack, way, asked, now)
             del sent_on["uid"]  # nobody here sends it
             return sent_on | {"iif": iif}
     if why is not None:
@@ -206,14 +214,17 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
     if src is not None:
         row["from"] = format_address(src)
     table, dev = _table(stack, route), stack.interfaces.loopback.name
-    row.update(dev=dev, **table, flags=[], cache=_CACHE[kind], iif=iif)
+    row.update(dev=dev, **table, flags=[])
+    if key.mark:
+        row["mark"] = key.mark
+    row.update(cache=_CACHE[kind], iif=iif)
     return row
 
 
 def _incoming6(stack: Stack, key: RouteKey, now: int) -> Row:
     """Return what becomes of an IPv6 packet that comes in."""
     net, src, interface = stack.ipv6, key.src, stack.interface(key.iif)
-    key = key._replace(src=UNSPECIFIED6 if src is None else src, oif=None)
+    key = key._replace(src=UNSPECIFIED6 if src is None else src, oif=None, uid=0)
     packet = Packet(b"", interface, now, Trace(), stack.shared.recorder)
     inbound = input6.judge(net, packet, key)
     if inbound.reason is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.ops.args import Args
+from smolctl.ops.args import UID_MAX, Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.families import network
 from smolctl.ops.route import table_number
@@ -13,10 +13,11 @@ from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.route_words import protocol_text
 from smolctl.stack.fib.route import table_text
-from smolctl.stack.fib.rule import PRIORITY_MAX, Ports, Rule, RuleAction
+from smolctl.stack.fib.rule import PRIORITY_MAX, Range, Rule, RuleAction
 from smolctl.stack.ip.network import Network
 from smolctl.wire.address import IPV4, format_address
 
+_ALL_BITS = 0xFFFFFFFF
 _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
 _PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
 
@@ -39,6 +40,10 @@ def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
             row["dstlen"] = rule.dst_len
     if rule.tos:
         row["tos"] = f"0x{rule.tos:02x}"
+    if rule.mark or rule.mark_mask:
+        row["fwmark"] = f"{rule.mark:#x}" if rule.mark else "0"
+        if rule.mark_mask != _ALL_BITS:
+            row["fwmask"] = hex(rule.mark_mask)
     for word, name in (("iif", rule.iif), ("oif", rule.oif)):
         if name is not None:
             row[word] = name
@@ -47,6 +52,8 @@ def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
     if rule.ipproto:
         name = protocol_text(rule.ipproto)
         row["ipproto"] = f"ipproto-{name}" if name.isdigit() else name
+    if rule.uids is not None:
+        row["uid_start"], row["uid_end"] = rule.uids
     for word, ports in (("sport", rule.sport), ("dport", rule.dport)):
         if ports is not None and ports[0] == ports[1]:
             row[word] = ports[0]
@@ -133,12 +140,15 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
             said[name] = text
     if "protocol" in said:
         said["protocol"] = _protocol(str(said["protocol"]))
-    tos, ipproto = tos_number(args), protocol_number(args)
+    tos, ipproto, marked = tos_number(args), protocol_number(args), args.fwmark("fwmark")
+    if marked is not None:
+        said["mark"], said["mark_mask"] = marked
     if tos is not None and tos & 3:
         raise InvalidArgument(f"tos 0x{tos:02x}: its last two bits are ECN's, and must be 0")
     for name, value in (
         ("tos", tos or None),
         ("ipproto", ipproto or None),
+        ("uids", _uids(args)),
         ("sport", _ports(args, "sport")),
         ("dport", _ports(args, "dport")),
         ("suppress", args.integer("suppress_prefixlength", 0, (args.family or IPV4).bits)),
@@ -170,7 +180,7 @@ def _action(args: Args, said: dict[str, object]) -> RuleAction | None:
     return None if kind is None else RuleAction(kind)
 
 
-def _ports(args: Args, name: str) -> Ports | None:
+def _ports(args: Args, name: str) -> Range | None:
     """Return a port, or a range of them as FIRST-LAST."""
     text = args.text(name)
     if text is None:
@@ -179,6 +189,19 @@ def _ports(args: Args, name: str) -> Ports | None:
     if not all(1 <= end <= 65535 for end in ends) or ends[0] > ends[-1]:
         raise InvalidArgument(
             f'{name} "{text}" is not a port of 1..65535, or a range of them: FIRST-LAST'
+        )
+    return ends[0], ends[-1]
+
+
+def _uids(args: Args) -> Range | None:
+    """Return a range of users as FIRST-LAST, or one user."""
+    text = args.text("uidrange")
+    if text is None:
+        return None
+    ends = [int(end) if end.isascii() and end.isdigit() else -1 for end in text.split("-", 1)]
+    if not all(0 <= end <= UID_MAX for end in ends) or ends[0] > ends[-1]:
+        raise InvalidArgument(
+            f'uidrange "{text}" is not a range of user ids: FIRST-LAST, each 0..{UID_MAX}'
         )
     return ends[0], ends[-1]
 
@@ -263,6 +286,10 @@ def _words(net: Network, rule: Rule) -> Words:
             args[word] = name
     if rule.tos:
         args["tos"] = f"0x{rule.tos:02x}"
+    if rule.mark or rule.mark_mask:
+        args["fwmark"] = f"{rule.mark:#x}/{rule.mark_mask:#x}"
+    if rule.uids is not None:
+        args["uidrange"] = "{}-{}".format(*rule.uids)
     if rule.ipproto:
         args["ipproto"] = str(rule.ipproto)
     for word, ports in (("sport", rule.sport), ("dport", rule.dport)):

@@ -113,6 +113,7 @@ def _head(ctx: Context) -> Row:
         "wall_time": ctx.daemon.wall_time(ctx.now),
         "now_ns": ctx.now,
         "last_index": ctx.stack.interfaces.last_index,
+        "uid": ctx.stack.shared.uid,
         "sysctls": told.values,
         "all": told.alls,
         "default": told.defaults,

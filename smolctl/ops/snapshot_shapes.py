@@ -105,7 +105,7 @@ RULE = Shape(
     Rule(),
     "priority table src_len dst_len tos iif oif ipproto mark mark_mask invert target suppress"
     " protocol",
-    action=word(RuleAction), src=ADDRESS, dst=ADDRESS, sport=PAIR, dport=PAIR,
+    action=word(RuleAction), src=ADDRESS, dst=ADDRESS, sport=PAIR, dport=PAIR, uids=PAIR,
 )  # fmt: skip
 
 # --- neighbors ------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ NEIGHBOR = Shape(
 
 # --- sockets --------------------------------------------------------------------------------------
 
-_SOCKET = "v6only port dev peer_port reuse owner pid closed"
+_SOCKET = "v6only port dev peer_port reuse owner pid mark uid closed"
 _SOCKET_KINDS = {
     "family": FAMILY, "local": ADDRESS, "source": ADDRESS, "peer": ADDRESS,
     "pmtudisc": word(Pmtudisc),
@@ -147,12 +147,12 @@ RECEIVING = Shape(
 REQUEST = Shape(
     Request(NO_ENDS, TcpSocket(rcvbuf=0, sndbuf=0), _NOT_YET, _NOT_YET),
     "iss irs dev mss advmss own_scale scale sack timestamps ecn ts_recent ts_offset window tos"
-    " times",
+    " mark times",
     ends=ENDS, sent_ns=AGO, opened=OPENED, at_ns=AGO, invalid_ns=AGO,
 )  # fmt: skip
 TIME_WAIT = Shape(
     TimeWait(NO_ENDS, _NOT_YET, _NOT_YET, _NOT_YET),
-    "snd_nxt rcv_nxt edge dev window tos ts_offset ts_recent timestamps reuse strict",
+    "snd_nxt rcv_nxt edge dev mark window tos ts_offset ts_recent timestamps reuse strict",
     ends=ENDS, ts_recent_ns=AGO, until_ns=AGO, invalid_ns=AGO,
 )  # fmt: skip
 PROBE = Shape(

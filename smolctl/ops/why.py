@@ -79,6 +79,8 @@ def asked(args: Args, networks: Networks) -> Question:
         args.pmtudisc(networks.for_address(dst).pmtudisc) if "pmtudisc" in args else None,
         tos_number(args),
         args.integer("ttl", 1, 255),
+        args.mark(),
+        args.uid(),
     )
     _check_asking(args, question)
     return question

@@ -24,7 +24,7 @@ from smolctl.wire.address import (
 
 _WORDS = frozenset(
     {"proto", "src", "sport", "dst", "dport", "size", "dev", "tos", "ttl", "broadcast", "pmtudisc",
-     "family"}
+     "mark", "uid", "family"}
 )  # fmt: skip
 
 

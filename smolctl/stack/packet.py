@@ -83,6 +83,7 @@ class Packet:
         chain: its extension headers of IPv6, if it has any and they were looked at.
         message: its ICMP message, once it was parsed.
         pkt_type: to whom its frame was addressed.
+        mark: that its sender here gave it, or a rule is to select (Linux skb->mark); 0 for none.
         looped: it was sent from here, and came back by a loopback or as the copy of a broadcast.
         to_all: its destination is a broadcast address, or a group.
         sender: who sent it, None when that was nobody here.
@@ -98,6 +99,7 @@ class Packet:
         "header",
         "interface",
         "looped",
+        "mark",
         "message",
         "now",
         "pkt_type",
@@ -118,7 +120,7 @@ class Packet:
         self.recorder = recorder
         self.header: Any = None
         self.message: Any = None
-        self.upper = 0
+        self.upper = self.mark = 0
         self.chain: Chain | None = None
         self.pkt_type = _HOST
         self.looped = self.to_all = self.answer = False

@@ -20,6 +20,7 @@ class Shared:
         random: returns a float in [0, 1).
         wall_time: turns ``now`` into seconds since 1970, for timestamps in packets; None when the
             time of day is not known.
+        uid: of the user whose stack it is, and whose sockets, where nobody says another.
     """
 
     settings: Settings
@@ -31,6 +32,7 @@ class Shared:
     ready: ReadyQueue = field(default_factory=ReadyQueue)
     timers: Timers = field(default_factory=Timers)
     wall_time: Callable[[int], float] | None = None
+    uid: int = 0
 
     def __post_init__(self) -> None:
         self.interfaces = Interfaces(self.settings)

@@ -31,6 +31,7 @@ keys = st.builds(
     sport=st.integers(0, 3),
     dport=st.integers(0, 3),
     tos=st.sampled_from((0, 16)),
+    uid=st.integers(0, 3),
 )
 ports = st.none() | st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda p: (min(p), max(p)))
 rules = st.builds(
@@ -50,6 +51,7 @@ rules = st.builds(
     dport=ports,
     mark=st.sampled_from((0, 1, 3)),
     mark_mask=st.sampled_from((0, 0, 1, 0xF)),
+    uids=ports,
     invert=st.booleans(),
     target=st.integers(10, 14),
     suppress=st.sampled_from((None, None, 0, 16)),
@@ -79,7 +81,8 @@ def holds(rule: Rule, key: RouteKey) -> bool:
         wanted.append(said is None or said == value)
     for number, mine in ((rule.tos, key.tos), (rule.ipproto, key.protocol)):
         wanted.append(number in (0, mine))
-    for span, port in ((rule.sport, key.sport), (rule.dport, key.dport)):
+    spans = (rule.sport, key.sport), (rule.dport, key.dport), (rule.uids, key.uid)
+    for span, port in spans:
         wanted.append(span is None or port in range(span[0], span[1] + 1))
     return all(wanted) != rule.invert
 

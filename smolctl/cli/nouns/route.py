@@ -56,6 +56,9 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
     if "metric" in row:
         words += ["metric", str(row["metric"])]
     words += row.get("flags", [])
+    if "mark" in row:
+        mark = row["mark"]
+        words += ["mark", f"{mark:#x}" if mark >= 16 else str(mark)]
     if "uid" in row:
         words += ["uid", str(row["uid"])]
     if "cache" not in row:
@@ -402,7 +405,9 @@ COMMAND = Noun(
                 Word(("sport",), "source port", "PORT"),
                 Word(("dport",), "destination port", "PORT"),
                 Word(("fibmatch",), "show the matching route itself"),
-                *refused("mark uid vrf", flags="notify connected"),
+                Word(("mark",), "mark of the packet, as rules select it", "MARK"),
+                Word(("uid",), "the user who sends it", "NUMBER"),
+                *refused("vrf", flags="notify connected"),
             ),
             examples=(
                 "smolctl route get 8.8.8.8",

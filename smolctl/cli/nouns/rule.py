@@ -18,10 +18,15 @@ def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
         words += ["to", _network(row, "dst", out)]
     if "tos" in row:
         words += ["tos", row["tos"]]
+    if "fwmark" in row:
+        mask = f"/{row['fwmask']}" if "fwmask" in row else ""
+        words += ["fwmark", f"{row['fwmark']}{mask}"]
     for key in ("iif", "oif"):
         if key in row:
             words += [key, out.paint("ifname", row[key])]
             words += ["[detached]"] if f"{key}_detached" in row else []
+    if "uid_start" in row:
+        words += ["uidrange", f"{row['uid_start']}-{row['uid_end']}"]
     if "ipproto" in row:
         words += ["ipproto", row["ipproto"]]
     for key in ("sport", "dport"):
@@ -82,6 +87,8 @@ _SELECTOR = (
     ),
     Word(("oif",), "interface that the sender has chosen", "DEVICE", complete="link"),
     Word(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
+    Word(("fwmark",), "mark of the packet, and which of its bits count", "MARK[/MASK]"),
+    Word(("uidrange",), "the users whose packets they are", "FIRST-LAST"),
     Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
     Word(("sport",), "source port, or a range of them", "PORT[-PORT]"),
     Word(("dport",), "destination port, or a range of them", "PORT[-PORT]"),
@@ -99,9 +106,7 @@ _SELECTOR = (
         values=("kernel", "boot", "static"),
         type=PROTOCOL,
     ),
-    *refused(
-        "fwmark uidrange realms tun_id suppress_ifgroup suppress_group nat map-to", flags="l3mdev"
-    ),
+    *refused("realms tun_id suppress_ifgroup suppress_group nat map-to", flags="l3mdev"),
 )
 _ACTION = (
     Word(

@@ -164,6 +164,8 @@ _ASKING = ("arp", "nd")
 _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
 
 
+_MARK = Word(("mark",), "mark of the packet, as rules select it with fwmark", "MARK")
+_UID = Word(("uid",), "the user who sends it, as rules select it with uidrange", "NUMBER")
 _TTL = Word(("ttl",), "time to live, as ping -t has it", "HOPS")
 
 
@@ -183,6 +185,8 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             Place("to", f"DST{port}", "the destination", False, complete="host"),
             Word(("dev",), "the interface through which it must leave", "DEVICE", complete="link"),
             Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
+            _MARK,
+            _UID,
             *(
                 ()
                 if proto in _ASKING

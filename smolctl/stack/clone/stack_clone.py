@@ -30,7 +30,7 @@ def clone_for_packet(stack: Stack) -> Stack:
 
 def _clone(stack: Stack, settings: Settings) -> Stack:
     """Return a clone that obeys these sysctls."""
-    shared = Shared(settings, _middle, wall_time=stack.shared.wall_time)
+    shared = Shared(settings, _middle, wall_time=stack.shared.wall_time, uid=stack.shared.uid)
     for name, link in stack.interfaces.items():
         shared.interfaces[name] = _interface(link, settings, shared.timers.alarm)
     for link in shared.interfaces.values():

@@ -33,7 +33,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.local_address import is_local_at
-from smolctl.stack.transport.ping import EchoClient, Ping
+from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -79,6 +79,8 @@ class Question(NamedTuple):
         pmtudisc: whether it may be fragmented; None for what its socket, or the stack, has.
         tos: type of service, which rules may select; None for that of its socket, or else 0.
         ttl: time to live; None for that of its socket, or the stack's own, or else 64.
+        mark: that rules may select (Linux SO_MARK); None for that of its socket, or else 0.
+        uid: of the user who sends it; None for that of its socket, or else the stack's own user.
     """
 
     proto: str
@@ -93,6 +95,8 @@ class Question(NamedTuple):
     pmtudisc: Pmtudisc | None = None
     tos: int | None = None
     ttl: int | None = None
+    mark: int | None = None
+    uid: int | None = None
 
 
 def predict(stack: Stack, question: Question, now: int) -> Trace:
@@ -117,8 +121,9 @@ def happen(clone: Stack, question: Question, now: int) -> Trace:
     net, trace = clone.networks.for_address(question.dst), Trace()
     trace.question = question
     if question.iif is not None:
-        frame = _arriving(net, clone.interface(question.iif), question)
-        return happen_to_come_in(clone, clone.interface(question.iif), frame, now, trace)
+        interface = clone.interface(question.iif)
+        frame = _arriving(net, interface, question)
+        return happen_to_come_in(clone, interface, frame, now, trace, question.mark or 0)
     with _run_out(clone, trace, now):
         sender = send_out(clone, question, now, trace)
     if isinstance(sender, TcpSocket):
@@ -143,11 +148,11 @@ def send_out(clone: Stack, question: Question, now: int, trace: Trace) -> Sender
         if question.proto == "tcp":
             attempt = Attempt(
                 question.src, question.sport, question.dst, question.dport, question.dev,
-                question.tos or 0, question.ttl,
+                question.tos or 0, question.ttl, question.mark or 0, _uid(clone, question),
             )  # fmt: skip
             return tcp_out(clone.tcp, net, attempt, now, trace)
         if question.proto == "icmp":
-            return _icmp_out(clone.ping, net, question, now, trace)
+            return _icmp_out(clone, net, question, now, trace)
         if question.proto == "nd":
             _nd_out(net, question, now, trace)
         else:
@@ -155,14 +160,18 @@ def send_out(clone: Stack, question: Question, now: int, trace: Trace) -> Sender
     return None
 
 
+def _uid(clone: Stack, question: Question) -> int:
+    return clone.shared.uid if question.uid is None else question.uid
+
+
 def happen_to_come_in(
-    clone: Stack, interface: Interface, frame: bytes, now: int, trace: Trace
+    clone: Stack, interface: Interface, frame: bytes, now: int, trace: Trace, mark: int = 0
 ) -> Trace:
-    """Let a frame come in on a clone; return its trace."""
+    """Let a frame come in on a clone, whose packet has a mark; return its trace."""
     trace.direction, trace.dev = Direction.IN, interface.name
     clone.journal.follow(trace, now)
     with _run_out(clone, trace, now):
-        frame_input(clone.protocols, interface, frame, now, trace)
+        frame_input(clone.protocols, interface, frame, now, trace, mark)
     return trace
 
 
@@ -208,6 +217,10 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
         socket.pmtudisc = question.pmtudisc
     if question.tos is not None:
         socket.tos = question.tos
+    if question.mark is not None:
+        socket.mark = question.mark
+    if question.uid is not None:
+        socket.uid = question.uid
     if question.ttl is not None:
         socket.ttl = socket.multicast_ttl = question.ttl
     source = src if socket.local != src else None
@@ -239,13 +252,13 @@ def _bound(udp: Udp, net: Network, question: Question) -> UdpSocket | None:
     return None
 
 
-def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Trace) -> EchoClient:
+def _icmp_out(clone: Stack, net: Network, question: Question, now: int, trace: Trace) -> EchoClient:
     """Send an echo request."""
-    client, body = ping.open(question.dst), bytes(question.size)
+    client, body = clone.ping.open(question.dst), bytes(question.size)
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
     how = SendOptions(
         question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc,
-        broadcast=question.broadcast,
+        broadcast=question.broadcast, mark=question.mark or 0, uid=_uid(clone, question),
     )  # fmt: skip
     rest = client.ident << 16 | 1
     if net.family is IPV6:
@@ -293,7 +306,9 @@ def _way_to_ask(
     recorder = net.recorder
     recorder.follow(trace, now)
     trace.flow = Flow(question.proto, question.src, 0, question.dst, 0, length)
-    key = RouteKey(question.dst, question.src, question.dev)
+    key = RouteKey(
+        question.dst, question.src, question.dev, mark=question.mark or 0, uid=question.uid or 0
+    )
     way = route_output(net, key)
     if isinstance(way, Refusal):
         recorder.record(way.reason, way.dev, now, trace, **way.values)

@@ -31,7 +31,7 @@ _TURNS = 8
 
 
 class Attempt(NamedTuple):
-    """A connection attempt: its ends, the device that it insists on, and its IP header."""
+    """A connection attempt: its ends, what its socket insists on, and its IP header."""
 
     src: int | None
     sport: int
@@ -40,6 +40,8 @@ class Attempt(NamedTuple):
     dev: str | None
     tos: int
     ttl: int | None
+    mark: int
+    uid: int
 
 
 def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) -> TcpSocket | None:
@@ -49,9 +51,9 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
         SendRejected, NoBuffers: as ``Tcp.connect``; recorded.
         StackError: it is no attempt at all: port 0, or a group.
     """
-    src, sport, dst, dport, dev, tos, ttl = attempt
+    src, sport, dst, dport, dev, tos, ttl, mark, uid = attempt
     recorder = net.recorder
-    key = RouteKey(dst, src, dev, OUTPUT, 0, Protocol.TCP, sport, dport, tos)
+    key = RouteKey(dst, src, dev, OUTPUT, mark, Protocol.TCP, sport, dport, tos, uid)
     way = route_output(net, key)
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
@@ -60,6 +62,7 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
         return None
     socket = tcp.open("the sender", family_of(dst))
     socket.tos, socket.ttl, socket.reuse = tos, ttl, True
+    socket.mark, socket.uid = mark, uid
     local = src if src is not None and is_local_at(net, src, dev) else ANY
     if local is not ANY or sport or dev is not None:
         with suppress(AddressInUse):

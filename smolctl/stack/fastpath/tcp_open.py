@@ -16,7 +16,7 @@ from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.fast_open import answer_syn, calm_syn
 from smolctl.stack.transport.tcp.request import Answering, Request
-from smolctl.stack.transport.tcp.segment import find_way, route_key
+from smolctl.stack.transport.tcp.segment import find_way, route_key, wishes
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable, wire_key
@@ -56,12 +56,12 @@ def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
     fib = net.fib
     if interface.loopback or interface.vlan is not None or not fib.usual_rules or fib.multipaths:
         return
-    way = find_way(net, route_key(net, ends, request.dev, listener.tos))
+    how = wishes(listener, ends, request.dev, listener.ttl)
+    way = find_way(net, route_key(net, ends, how))
     if not isinstance(way, Way):
         return
-    ttl = default_ttl(net, way) if listener.ttl is None else listener.ttl
-    tos = listener.tos & ~3
-    how = SendOptions(ends.local, request.dev, ttl, tos, pmtudisc=listener.pmtudisc)
+    if how.ttl is None:
+        how = how._replace(ttl=default_ttl(net, way))
     path = find_path(table, way, ends.local, ends.peer, how)
     if path is None:
         return

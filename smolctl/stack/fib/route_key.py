@@ -18,6 +18,8 @@ class RouteKey(NamedTuple):
         protocol: of IP, 0 for not known.
         sport, dport: of UDP or TCP, 0 for none.
         tos: the former type of service, ECN bits included.
+        uid: of the user whose socket sends it; 0 for what the stack itself sends, and for what came
+            in (Linux ``sock_net_uid``).
     """
 
     dst: int
@@ -29,3 +31,4 @@ class RouteKey(NamedTuple):
     sport: int = 0
     dport: int = 0
     tos: int = 0
+    uid: int = 0

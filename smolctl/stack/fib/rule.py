@@ -31,8 +31,8 @@ class RuleAction(StrEnum):
     PROHIBIT = "prohibit"
 
 
-Ports = tuple[int, int]
-"""First and last."""
+Range = tuple[int, int]
+"""First and last, of ports or user ids."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +44,7 @@ class Rule:
         src, src_len, dst, dst_len: prefixes, whose host bits may be set and do not count.
         tos: 0 for any.
         mark, mark_mask: the bits of the packet's mark that the mask selects must be these.
+        uids: users whose packets they are.
         invert: it matches what its conditions do not.
         target: the priority at which ``goto`` goes on.
         suppress: a route of at most this prefix length does not count, None to let all.
@@ -61,10 +62,11 @@ class Rule:
     iif: str | None = None
     oif: str | None = None
     ipproto: int = 0
-    sport: Ports | None = None
-    dport: Ports | None = None
+    sport: Range | None = None
+    dport: Range | None = None
     mark: int = 0
     mark_mask: int = 0
+    uids: Range | None = None
     invert: bool = False
     target: int = 0
     suppress: int | None = None
@@ -91,6 +93,7 @@ class Rule:
             and (self.sport is None or self.sport[0] <= key.sport <= self.sport[1])
             and (self.dport is None or self.dport[0] <= key.dport <= self.dport[1])
             and not (key.mark ^ self.mark) & self.mark_mask
+            and (self.uids is None or self.uids[0] <= key.uid <= self.uids[1])
         )
 
 
@@ -197,7 +200,7 @@ class Rules:
 
 _COMPARED = (
     "action", "table", "priority", "iif", "oif", "suppress", "ipproto", "protocol", "sport",
-    "dport", "mark", "mark_mask",
+    "dport", "mark", "mark_mask", "uids",
 )  # fmt: skip
 
 

@@ -126,6 +126,7 @@ def loop_copy(net: Network, packet: Packet, ethertype: int) -> None:
     trace = net.recorder.begin(Direction.LOCAL, packet.now, packet.trace, packet.interface.name)
     trace.frame = packet.data
     copy = Packet(packet.data, packet.interface, packet.now, trace, net.recorder)
+    copy.mark = packet.mark
     net.loopback.output(copy, ethertype)
 
 
@@ -152,7 +153,7 @@ def fragments_output(
         part.whole, part.followed = trace, trace.followed
         part.src, part.gateway, part.frame = trace.src, trace.gateway, data
         piece = Packet(data, out, now, part, recorder)
-        piece.header = family.parse(data)
+        piece.header, piece.mark = family.parse(data), packet.mark
         if data is pieces[0]:  # its sender hears once of what happens to its datagram
             piece.sender, piece.about = packet.sender, packet.about
         piece.step("ip", "ok", piece.header)

@@ -50,6 +50,7 @@ class SendOptions(NamedTuple):
         loop: members on this stack get what is sent to their group.
         broadcast: it may go to everybody (Linux SO_BROADCAST).
         flow_label: of the IPv6 header, None to have one made (RFC 6437).
+        mark: that rules may select (Linux SO_MARK). uid: of the user who sends it.
     """
 
     src: int | None = None
@@ -61,6 +62,8 @@ class SendOptions(NamedTuple):
     loop: bool = True
     broadcast: bool = False
     flow_label: int | None = None
+    mark: int = 0
+    uid: int = 0
 
 
 PLAIN = SendOptions()

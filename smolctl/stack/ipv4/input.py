@@ -40,6 +40,8 @@ def ip_input(net: Network, packet: Packet) -> None:
     if protocol == _UDP:
         plain = ihl == _PLAIN_IHL and not fragment_offset
         ends = packet.data[_ADDRESSES_AND_PORTS] if plain else input_key(packet)
+    if packet.mark:
+        ends = input_key(packet)
     like = (ends, protocol, tos, packet.interface.name, packet.pkt_type, packet.looped)
     key, inbound = decision(net, packet, like, input_key, judge)
     packet.data = packet.data[:length]
@@ -81,7 +83,8 @@ def input_key(packet: Packet) -> RouteKey:
         sport, dport = _PORTS.unpack_from(packet.data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
     tos = header.dscp_ecn
-    fields = (header.dst, header.src, None, iif, 0, header.protocol, sport, dport, tos)
+    mark, protocol = packet.mark, header.protocol
+    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0)
     return tuple.__new__(RouteKey, fields)
 
 

@@ -29,6 +29,7 @@ from smolctl.wire.fragment import fragments
 HEADERS_LEN = ipv4.MIN_HEADER_LEN + TRANSPORT_HEADER_LEN
 """Bytes in front of a datagram's payload, and of an echo request's."""
 _UNICAST, _BROADCAST, _MULTICAST = WayType.UNICAST, WayType.BROADCAST, WayType.MULTICAST
+_ICMP = ipv4.Protocol.ICMP
 _LOOPBACK, _LOCAL, _IPV4 = Medium.IP, Direction.LOCAL, ethernet.EtherType.IPV4
 
 
@@ -56,7 +57,7 @@ def icmp_output(
     size = len(message.body)
     trace.flow = Flow("icmp", how.src, message.type, dst, message.code, size, how)
     hop = dst if how.options.hop is None else how.options.hop
-    key = RouteKey(hop, how.src, how.dev, protocol=ipv4.Protocol.ICMP, tos=how.tos)
+    key = RouteKey(hop, how.src, how.dev, mark=how.mark, protocol=_ICMP, tos=how.tos, uid=how.uid)
     way = choose_way(net, key, now, trace)
     if way.type is _BROADCAST and not how.broadcast:
         values: dict[str, object] = {"ip": dst, "broadcast": dst}
@@ -72,7 +73,7 @@ def icmp_output(
         packet.about = sender
     else:
         packet.sender = sender
-    ip_output(net, packet, way, ipv4.Protocol.ICMP, how)
+    ip_output(net, packet, way, _ICMP, how)
     net.recorder.count("icmp.messages_sent")
     return way
 
@@ -89,7 +90,8 @@ def ip_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendOp
     src, dst, ttl, out = way.src, way.dst, how.ttl, way.interface
     if src is None or ttl is None:
         raise AssertionError("ip_output needs a source address and a time to live")
-    now, trace, multicast = packet.now, packet.trace, way.type is _MULTICAST
+    now, trace = packet.now, packet.trace
+    packet.mark, multicast = how.mark, way.type is _MULTICAST
     copies = way.type is _BROADCAST or (
         multicast and how.loop and net.of(out).groups.allows(dst, src)
     )

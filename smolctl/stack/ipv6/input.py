@@ -60,6 +60,8 @@ def ip6_input(net: Network, packet: Packet) -> None:
         ends = packet.data[_ADDRESSES_AND_PORTS]
     elif protocol not in _PLAIN:
         ends = input_key(packet)
+    if packet.mark:
+        ends = input_key(packet)
     like = (ends, protocol, traffic_class, packet.interface.name, packet.pkt_type, packet.looped)
     key, inbound = decision(net, packet, like, input_key, judge)
     if length or protocol != _HOP_BY_HOP:
@@ -133,7 +135,8 @@ def input_key(packet: Packet) -> RouteKey:
     if protocol == _UDP and len(data) >= at + 4:
         sport, dport = _PORTS.unpack_from(data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
-    fields = (header.dst, header.src, None, iif, 0, protocol, sport, dport, header.traffic_class)
+    mark, tos = packet.mark, header.traffic_class
+    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0)
     return tuple.__new__(RouteKey, fields)
 
 

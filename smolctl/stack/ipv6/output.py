@@ -53,7 +53,7 @@ def icmp6_output(
     trace = follow(net.recorder, trace, now)
     size = len(message.body)
     trace.flow = Flow("icmp6", how.src, message.type, dst, message.code, size, how)
-    key = RouteKey(dst, how.src, how.dev, protocol=_ICMPV6, tos=how.tos)
+    key = RouteKey(dst, how.src, how.dev, mark=how.mark, protocol=_ICMPV6, tos=how.tos, uid=how.uid)
     way = choose_way(net, key, now, trace)
     src = checked_source(net, way, how, icmpv6.HEADER_LEN + size, now, trace)
     if how.ttl is None:
@@ -79,7 +79,7 @@ def ip6_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendO
     if src is None or hops is None:
         raise AssertionError("ip6_output needs a source address and a hop limit")
     now, trace, segment = packet.now, packet.trace, packet.data
-    multicast = way.type is _MULTICAST
+    packet.mark, multicast = how.mark, way.type is _MULTICAST
     copies = multicast and how.loop and net.of(out).groups.allows(dst, src)
     # RFC 4291 2.7: a group of the interface's scope is on no wire; as with a hop limit of 0, those
     # on this host alone hear it (Linux ip6_finish_output2).

@@ -38,22 +38,24 @@ def frame_input(
     frame: bytes,
     now: int,
     trace: Trace | None = None,
+    mark: int = 0,
 ) -> None:
     """Take one Ethernet frame from a device. Nothing is raised for any bytes.
 
     Args:
         trace: follows the frame to its fate.
+        mark: of its packet, which rules may select.
     """
     recorder = protocols.recorder
     if interface.vlans and interface.up and (found := member(interface, frame)) is not None:
-        _vlan_input(protocols, found, now, trace)
+        _vlan_input(protocols, found, now, trace, mark)
         return
     if trace is None:
         trace = recorder.begin(Direction.IN, now, None, interface.name)
         if interface.vlan is not None:
             trace.step("vlan", "pick", now, interface.vlan.tag)
-    trace.frame, trace.linked = frame, True
     packet = Packet(b"", interface, now, trace, recorder)
+    trace.frame, trace.linked, packet.mark = frame, True, mark
     if not interface.up:
         packet.record(reason.RX_IFACE_DOWN)
         interface.counters.rx_dropped += 1
@@ -64,8 +66,7 @@ def frame_input(
         return
     dst, src, _ = header
     if src[0] & 1 or src == ZERO_MAC:
-        cause = "group" if src[0] & 1 else "zero"
-        packet.record(reason.RX_SRC_MAC_INVALID, mac=src, cause=cause)
+        packet.record(reason.RX_SRC_MAC_INVALID, mac=src, cause="group" if src[0] & 1 else "zero")
         interface.counters.rx_errors += 1
         return
     if src == interface.mac and not _wanted(protocols, interface, header.ethertype, frame):
@@ -129,7 +130,9 @@ def fitting(
         )  # fmt: skip
 
 
-def _vlan_input(protocols: LinkProtocols, found: Member, now: int, trace: Trace | None) -> None:
+def _vlan_input(
+    protocols: LinkProtocols, found: Member, now: int, trace: Trace | None, mark: int
+) -> None:
     """Take a frame that belongs to a VLAN which has an interface here."""
     interface, frame, tag = found
     if trace is None and not tag.pcp and not tag.dei:
@@ -141,7 +144,7 @@ def _vlan_input(protocols: LinkProtocols, found: Member, now: int, trace: Trace 
         trace = protocols.recorder.begin(Direction.IN, now, None, interface.name)
     trace.dev = interface.name
     trace.step("vlan", "pick", now, tag)
-    frame_input(protocols, interface, frame, now, trace)
+    frame_input(protocols, interface, frame, now, trace, mark)
 
 
 def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> None:

@@ -60,10 +60,11 @@ def _question(flow: Flow) -> Question | None:
         return Question(
             "udp", flow.src, flow.dst, flow.sport, flow.dport, flow.length, sender.dev,
             broadcast=sender.broadcast, pmtudisc=sender.pmtudisc, tos=sender.tos,
+            mark=sender.mark, uid=sender.uid,
         )  # fmt: skip
     if isinstance(sender, SendOptions) and _ECHO.get(flow.proto) == flow.sport:
         return Question(
             "icmp", flow.src, flow.dst, size=flow.length, dev=sender.dev, pmtudisc=sender.pmtudisc,
-            tos=sender.tos, broadcast=sender.broadcast,
+            tos=sender.tos, broadcast=sender.broadcast, mark=sender.mark, uid=sender.uid,
         )  # fmt: skip
     return None

@@ -28,6 +28,8 @@ class SocketBase(Waiter):
         errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
         owner: who opened it, for ``socket show``.
         pid: number of the process that opened it, where that is not the stack's own.
+        mark: of what it sends, which rules may select (Linux SO_MARK).
+        uid: of the user whose it is, which rules may select, too.
     """
 
     family: Family = IPV4
@@ -42,6 +44,8 @@ class SocketBase(Waiter):
     errors: deque[DeliveryError] = field(default_factory=deque)
     owner: str = ""
     pid: int | None = None
+    mark: int = 0
+    uid: int = 0
 
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a packet to this socket's port is for it."""

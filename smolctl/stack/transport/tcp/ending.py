@@ -81,6 +81,7 @@ def time_wait(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """
     rcv = socket.rcv
     rest = TimeWait(socket.ends, socket.snd.nxt, rcv.nxt, rcv.edge)
+    rest.mark = socket.mark
     rest.dev, rest.reuse, rest.tos = socket.dev, socket.reuse, socket.tos
     rest.window = rcv.tell_window(socket.rcvbuf, socket.mss)
     rest.timestamps, rest.ts_recent = socket.timestamps, rcv.ts_recent
@@ -112,7 +113,7 @@ def stop_listening(table: TcpTable, socket: TcpSocket, now: int) -> None:
             request.ends.port, request.ends.peer_port, request.iss + 1, request.irs + 1, 0,
             RST | ACK, 0,
         )  # fmt: skip
-        how = SendOptions(request.ends.local, request.dev)
+        how = SendOptions(request.ends.local, request.dev, mark=request.mark)
         segment = answer.to_bytes(b"", request.ends.local, request.ends.peer)
         send_segment(table, request.ends, segment, how, now)
     for child in backlog.queue if backlog is not None else ():

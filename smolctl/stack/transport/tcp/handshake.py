@@ -6,6 +6,7 @@ from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
 from smolctl.stack.ip.way import Way
+from smolctl.stack.packet import Packet
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp import cookies
@@ -22,7 +23,7 @@ from smolctl.stack.transport.tcp.output import retransmit, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.request import Answering, Request
 from smolctl.stack.transport.tcp.reset import answer_reset, reject
-from smolctl.stack.transport.tcp.segment import find_way, route_key, syn_ack, usable_mtu
+from smolctl.stack.transport.tcp.segment import find_way, route_key, syn_ack, usable_mtu, wishes
 from smolctl.stack.transport.tcp.send import SendSide
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp, unwrap
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Backlog, Opened, TcpSocket
@@ -223,17 +224,23 @@ def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends
     net = table.networks.for_address(ends.peer)
     # What was heard on a link goes back by it, where an address alone does not say which link.
     dev = segment.packet.interface.name if net.needs_dev(ends.peer) else listener.dev
-    way = find_way(net, route_key(net, ends, dev, listener.tos))
+    mark = _mark(table, listener, segment.packet)
+    way = find_way(net, route_key(net, ends, wishes(listener, ends, dev, None, mark)))
     mtu = usable_mtu(net, way) if isinstance(way, Way) else 576
     offset = table.secrets.timestamp_offset(ends)
     answering = Answering(dev, own_mss(net, mtu, listener), _default_mss(table, ends), offset)
     iss = table.secrets.initial(ends, segment.packet.now)
     request = Request(ends, listener, iss, segment.header.seq)
-    request.window = segment.header.window
+    request.window, request.mark = segment.header.window, mark
     agree(table, request, answering, segment.options)
     both = segment.flags & (ECE | CWR) == ECE | CWR
     request.ecn = both and table.defaults.ecn > 0
     return request
+
+
+def _mark(table: TcpTable, listener: TcpSocket, packet: Packet) -> int:
+    """Return the mark of a connection that begins (Linux ``inet_request_mark``)."""
+    return listener.mark
 
 
 def agree(table: TcpTable, request: Request, answering: Answering, told: TcpOptions) -> None:
@@ -409,7 +416,7 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         linger_ns=listener.linger_ns, tos=listener.tos, ttl=listener.ttl,
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
         family=listener.family, v6only=listener.v6only, reuse=listener.reuse,
-        owner=listener.owner, pid=listener.pid,
+        owner=listener.owner, pid=listener.pid, mark=request.mark, uid=listener.uid,
         ready_queue=listener.ready_queue, errors=NO_ERRORS, snd=snd, rcv=rcv,
     )  # fmt: skip
     child.local = child.source = ends.local

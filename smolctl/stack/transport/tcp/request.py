@@ -38,7 +38,7 @@ class Request:
         own_scale: of ours.
         sack, timestamps, ecn: what both ends want.
         ts_recent: the timestamp of its last segment. ts_offset: of ours.
-        window: that the SYN told.
+        window: that the SYN told. mark: of what is sent.
         tos: of the SYN, for the answer.
         sent_ns: when the SYN was answered last; times: how often.
         at_ns: when it is answered again.
@@ -49,8 +49,8 @@ class Request:
 
     __slots__ = (
         "advmss", "at_ns", "dev", "ecn", "ends", "flow", "heap_ns", "invalid_ns", "irs", "iss",
-        "key", "listener", "mss", "opened", "own_scale", "sack", "scale", "sent_ns", "times",
-        "timestamps", "tos", "ts_offset", "ts_recent", "window",
+        "key", "listener", "mark", "mss", "opened", "own_scale", "sack", "scale", "sent_ns",
+        "times", "timestamps", "tos", "ts_offset", "ts_recent", "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, listener: TcpSocket, iss: int, irs: int) -> None:
@@ -61,6 +61,7 @@ class Request:
         self.sack = self.timestamps = self.ecn = False
         self.ts_recent = self.ts_offset = self.window = self.tos = 0
         self.sent_ns = self.times = 0
+        self.mark = listener.mark
         self.opened = _NONE
         self.flow: Flow | None = None
         self.key = b""

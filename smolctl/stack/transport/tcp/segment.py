@@ -56,7 +56,7 @@ def segment_output(
     net = table.networks.for_address(peer)
     size = len(segment) - (segment[12] >> 4) * 4
     trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
-    key = route_key(net, ends, how.dev, how.tos)
+    key = route_key(net, ends, how)
     way = choose_way(net, key, now, trace)
     if how.ttl is None:
         how = how._replace(ttl=default_ttl(net, way))
@@ -111,7 +111,10 @@ def transmit(
         return True
     header = TcpHeader(ends.port, ends.peer_port, seq, ack, 0, flags, window, urgent, raw)
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
-    how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
+    how = SendOptions(
+        ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc, mark=socket.mark,
+        uid=socket.uid,
+    )  # fmt: skip
     room = _room(socket) - len(header.options)
     if size > room:
         return _transmit_cut(table, socket, (header, bytes(payload), room), how, now)
@@ -319,7 +322,7 @@ def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
         if flow.send((request.iss, ack, flags, window), options, tos, room, ()):
             table.recorder.count("tcp.segments_sent")
             return True
-    how = SendOptions(ends.local, request.dev, listener.ttl, tos, pmtudisc=listener.pmtudisc)
+    how = wishes(listener, ends, request.dev, listener.ttl, request.mark)
     header = TcpHeader(
         ends.port, ends.peer_port, request.iss, ack, 0, flags, window, 0, options
     )  # fmt: skip
@@ -333,20 +336,37 @@ def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
 def way_of(table: TcpTable, socket: TcpSocket) -> Way | None:
     """Return the way of a connection's packets as it is now, None while there is none."""
     net = table.networks.for_address(socket.ends.peer)
-    way = find_way(net, route_key(net, socket.ends, socket.dev, socket.tos))
+    how = wishes(socket, socket.ends, socket.dev, None)
+    way = find_way(net, route_key(net, socket.ends, how))
     return way if isinstance(way, Way) else None
 
 
-def route_key(net: Network, ends: Ends, dev: str | None, tos: int) -> RouteKey:
+def wishes(
+    socket: TcpSocket, ends: Ends, dev: str | None, ttl: int | None, mark: int | None = None
+) -> SendOptions:
+    """Return the wishes of a socket about the packets of a connection, without ECN's bits.
+
+    Args:
+        ttl: of the packets, None for the stack's default.
+        mark: another one than the socket's.
+    """
+    return SendOptions(
+        ends.local, dev, ttl, socket.tos & ~3, pmtudisc=socket.pmtudisc,
+        mark=socket.mark if mark is None else mark, uid=socket.uid,
+    )  # fmt: skip
+
+
+def route_key(net: Network, ends: Ends, how: SendOptions) -> RouteKey:
     """Return the key of a connection's way.
 
     Ports are part of it where they may matter: by rules, and among several next hops. Otherwise all
     connections between two addresses share what was decided.
     """
-    tos, fib = tos & ~3, net.fib
+    tos, fib, dev = how.tos & ~3, net.fib, how.dev
     if fib.usual_rules and not fib.multipaths:
         return RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, _TCP, 0, 0, tos)
-    return RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, _TCP, ends.port, ends.peer_port, tos)
+    ports = ends.port, ends.peer_port
+    return RouteKey(ends.peer, ends.local, dev, OUTPUT, how.mark, _TCP, *ports, tos, how.uid)
 
 
 def find_way(net: Network, key: RouteKey) -> Way | Refusal:
@@ -366,9 +386,7 @@ def sync_mss(table: TcpTable, socket: TcpSocket) -> None:
             socket.pmtu, socket.out = usable_mtu(net, way), way.interface
             socket.generation = table.generation.number
             ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
-            local, dev, tos = socket.ends.local, socket.dev, socket.tos & ~3
-            how = SendOptions(local, dev, ttl, tos, pmtudisc=socket.pmtudisc)
-            table.learn_output(socket, way, how)
+            table.learn_output(socket, way, wishes(socket, socket.ends, socket.dev, ttl))
     set_mss(table.networks.for_address(socket.ends.peer).header_len, socket)
 
 

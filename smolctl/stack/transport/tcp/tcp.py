@@ -33,7 +33,6 @@ from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.output import default_ttl
-from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.route_output import unavailable
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.packet import Packet, Sender
@@ -71,7 +70,7 @@ from smolctl.stack.transport.tcp.output import (
     whole_pieces,
 )
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.segment import find_way, send_ack, usable_mtu
+from smolctl.stack.transport.tcp.segment import find_way, send_ack, usable_mtu, wishes
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
@@ -127,6 +126,7 @@ class Tcp(TcpTable):
             sndbuf=settings["tcp.wmem_default"],
             pmtudisc=self.networks[family].pmtudisc,
             owner=owner,
+            uid=self.shared.uid,
             family=family,
             v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             ready_queue=self.shared.ready,
@@ -271,7 +271,8 @@ class Tcp(TcpTable):
         # Ports matter to rules, and among several next hops.
         sport, dport = (0, 0) if fib.usual_rules and not fib.multipaths else (socket.port, port)
         tos = socket.tos & ~3
-        key = RouteKey(peer, socket.local, dev, OUTPUT, 0, _TCP, sport, dport, tos)
+        mark, uid = socket.mark, socket.uid
+        key = RouteKey(peer, socket.local, dev, OUTPUT, mark, _TCP, sport, dport, tos, uid)
         way = find_way(net, key)
         if isinstance(way, Way) and way.src is not None and socket.local is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
@@ -310,9 +311,7 @@ class Tcp(TcpTable):
         snd.push(Sent(snd.iss, snd.iss + 1, (), flags, now))
         if not way.interface.loopback:
             ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
-            tos, pmtudisc = socket.tos & ~3, socket.pmtudisc
-            how = SendOptions(ends.local, socket.dev, ttl, tos, pmtudisc=pmtudisc)
-            self.recall_way(socket, way, how)
+            self.recall_way(socket, way, wishes(socket, ends, socket.dev, ttl))
         send_syn(self, socket, now)
 
     # --- data -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ class TimeWait:
     Attributes:
         ends: both ends; dev: the interface that it insists on.
         snd_nxt, rcv_nxt: the numbers of its last acknowledgment; window: what that tells.
-        edge: the end of what was allowed.
+        edge: the end of what was allowed. mark: of what is sent.
         timestamps: whether its segments have them. ts_recent, ts_recent_ns, ts_offset: see
             ``TcpSocket``.
         reuse: whether its port may be bound; strict: it was counted as one whose port may not.
@@ -24,14 +24,15 @@ class TimeWait:
     """
 
     __slots__ = (
-        "dev", "edge", "ends", "invalid_ns", "rcv_nxt", "reuse", "snd_nxt", "strict", "timestamps",
-        "tos", "ts_offset", "ts_recent", "ts_recent_ns", "until_ns", "window",
+        "dev", "edge", "ends", "invalid_ns", "mark", "rcv_nxt", "reuse", "snd_nxt", "strict",
+        "timestamps", "tos", "ts_offset", "ts_recent", "ts_recent_ns", "until_ns", "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, snd_nxt: int, rcv_nxt: int, edge: int) -> None:
         self.ends, self.snd_nxt, self.rcv_nxt, self.edge = ends, snd_nxt, rcv_nxt, edge
         self.dev: str | None = None
         self.window = self.ts_offset = self.ts_recent_ns = self.until_ns = self.tos = 0
+        self.mark = 0
         self.ts_recent: int | None = None
         self.timestamps = self.reuse = self.strict = False
         self.invalid_ns = -NEVER

@@ -87,5 +87,5 @@ def _acknowledge(table: TcpTable, rest: TimeWait, segment: Incoming) -> None:
         ends.port, ends.peer_port, rest.snd_nxt, rest.rcv_nxt, 0, ACK, rest.window, 0,
         TcpOptions(timestamps=times).to_bytes(),
     )  # fmt: skip
-    how = SendOptions(ends.local, rest.dev, tos=rest.tos & ~3)
+    how = SendOptions(ends.local, rest.dev, tos=rest.tos & ~3, mark=rest.mark)
     send_segment(table, ends, header.to_bytes(b"", ends.local, ends.peer), how, now)

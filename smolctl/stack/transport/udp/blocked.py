@@ -46,8 +46,8 @@ def _way(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> Way | Refus
     hop = socket.options_to(item.dst).hop
     dev = item.dev or socket.dev_to(item.dst)
     key = RouteKey(
-        item.dst if hop is None else hop, source_of(net, socket, item), dev, OUTPUT, 0,
-        Protocol.UDP, socket.port, item.dport, socket.tos,
+        item.dst if hop is None else hop, source_of(net, socket, item), dev, OUTPUT,
+        socket.mark, Protocol.UDP, socket.port, item.dport, socket.tos, socket.uid,
     )  # fmt: skip
     return route_output(net, key)
 

@@ -85,7 +85,8 @@ def _decide(
     options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
     dev = item.dev or socket.dev_to(dst)
-    key = RouteKey(hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos)
+    mark, uid = socket.mark, socket.uid
+    key = RouteKey(hop, source, dev, OUTPUT, mark, _UDP, sport, dport, tos, uid)
     way = choose_way(net, key, now, trace)
     may = socket.broadcast
     if way.type is WayType.BROADCAST and not may:
@@ -96,7 +97,7 @@ def _decide(
     ttl = default_ttl(net, way) if ttl is None else ttl
     how = SendOptions(
         source, None, ttl, tos, options, socket.pmtudisc, socket.multicast_loop, may,
-        socket.flow_label,
+        socket.flow_label, mark, uid,
     )  # fmt: skip
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
     if not way.interface.settings["neigh.unres_qlen"] and blocked.for_neighbor(

@@ -66,6 +66,7 @@ class Udp(UdpTable):
             self.networks[family].pmtudisc,
             settings["udp.wmem_default"],
             owner=owner,
+            uid=self.shared.uid,
             family=family,
             v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             multicast_all=settings["ip.multicast_all"] != 0,
@@ -145,7 +146,9 @@ class Udp(UdpTable):
         net = self.networks.for_address(peer)
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
         dev, sport = zone or socket.dev_to(peer), socket.port
-        key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
+        key = RouteKey(
+            peer, src, dev, OUTPUT, socket.mark, Protocol.UDP, sport, port, socket.tos, socket.uid
+        )
         way = wrong_family(socket, peer, src) or route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
