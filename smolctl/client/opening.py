@@ -32,7 +32,7 @@ def open_channel(client: Client, op: str, version: int, family: int = socket.AF_
     """
     receiver = _Receiver(client._socket)
     client._socket = receiver  # type: ignore[assignment]  # it has all that the client uses
-    args = {"channel": version, "owner": _program(), "pid": os.getpid()}
+    args = {"channel": version, "owner": _program(), "pid": os.getpid(), "uid": os.geteuid()}
     if family == socket.AF_INET6:
         args["family"] = "inet6"
     request = client._request(op, args)

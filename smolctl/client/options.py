@@ -20,6 +20,7 @@ IP_MULTICAST_ALL = 49
 NAMES = {
     (socket.SOL_SOCKET, socket.SO_BROADCAST): "broadcast",
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): "reuse",
+    (socket.SOL_SOCKET, socket.SO_REUSEPORT): "reuseport",
     (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
     (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
     (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
@@ -39,7 +40,7 @@ NAMES = {
 """Options whose value is a number, or a name: what the stack calls each."""
 OWN = frozenset({socket.SO_TYPE, socket.SO_ERROR, socket.SO_DOMAIN, socket.SO_PROTOCOL})
 """Options of SOL_SOCKET that the stack is not asked about."""
-_FLAGS = frozenset({"broadcast", "reuse", "recverr", "multicast_loop", "v6only"})
+_FLAGS = frozenset({"broadcast", "reuse", "reuseport", "recverr", "multicast_loop", "v6only"})
 """Any number but 0 is 1."""
 _MEMBERSHIPS = {
     socket.IP_ADD_MEMBERSHIP: "join",

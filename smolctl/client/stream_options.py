@@ -9,6 +9,7 @@ from smolctl.client.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 
 NAMES = {
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): "reuse",
+    (socket.SOL_SOCKET, socket.SO_REUSEPORT): "reuseport",
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE): "keepalive",
     (socket.SOL_SOCKET, socket.SO_LINGER): "linger",
     (socket.SOL_SOCKET, socket.SO_OOBINLINE): "oob_inline",
@@ -37,7 +38,9 @@ READ = {
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
 }
 """Options that can only be asked for."""
-_FLAGS = frozenset({"reuse", "keepalive", "oob_inline", "nodelay", "cork", "quickack", "v6only"})
+_FLAGS = frozenset(
+    {"reuse", "reuseport", "keepalive", "oob_inline", "nodelay", "cork", "quickack", "v6only"}
+)
 """Any number but 0 is 1."""
 
 

@@ -140,7 +140,5 @@ class Sockets:
         self._register(probe)
 
     def _register(self, connection: TcpSocket | TimeWait | Probe) -> None:
-        """Put in a connection, counted as it was: its program may have changed SO_REUSEADDR."""
-        reuse, connection.reuse = connection.reuse, not connection.strict
-        self._stack.tcp.register(connection.ends, connection)
-        connection.reuse = reuse
+        """Put in a connection, counted as it was: its program may have changed how it shares."""
+        self._stack.tcp.register(connection.ends, connection, connection.counted)

@@ -119,7 +119,7 @@ NEIGHBOR = Shape(
 
 # --- sockets --------------------------------------------------------------------------------------
 
-_SOCKET = "v6only port dev peer_port reuse owner pid mark uid closed"
+_SOCKET = "v6only port dev peer_port reuse reuseport owner pid mark uid closed"
 _SOCKET_KINDS = {
     "family": FAMILY, "local": ADDRESS, "source": ADDRESS, "peer": ADDRESS,
     "pmtudisc": word(Pmtudisc),
@@ -135,9 +135,9 @@ TCP = Shape(
     TcpSocket(rcvbuf=_NOT_YET, sndbuf=_NOT_YET),
     _SOCKET + " rcvbuf sndbuf rcvbuf_locked sndbuf_locked nodelay cork keepalive keepidle_ns"
     " keepintvl_ns keepcnt user_timeout_ns linger_ns tos ttl mss_max quickack oob_inline control"
-    " bound strict syn_acks receive_shut mss advmss peer_mss timestamps sack scaling ecn ect"
+    " bound syn_acks receive_shut mss advmss peer_mss timestamps sack scaling ecn ect"
     " ts_offset retries probes window_probes pmtu probe_mtu small_probes challenged_syn",
-    state=word(TcpState), ends=ENDS, opened=OPENED, heard_ns=AGO, retry_since_ns=AGO,
+    state=word(TcpState), ends=ENDS, counted=PAIR, opened=OPENED, heard_ns=AGO, retry_since_ns=AGO,
     zero_since_ns=AGO, invalid_ns=AGO, challenge_ns=AGO, **_SOCKET_KINDS,
 )  # fmt: skip
 SENDING = Shape(SendSide(), "iss una nxt small_end wnd max_wnd wl1 wl2 scale fin fin_sent urgent")
@@ -152,12 +152,12 @@ REQUEST = Shape(
 )  # fmt: skip
 TIME_WAIT = Shape(
     TimeWait(NO_ENDS, _NOT_YET, _NOT_YET, _NOT_YET),
-    "snd_nxt rcv_nxt edge dev mark window tos ts_offset ts_recent timestamps reuse strict",
-    ends=ENDS, ts_recent_ns=AGO, until_ns=AGO, invalid_ns=AGO,
+    "snd_nxt rcv_nxt edge dev mark window tos ts_offset ts_recent timestamps reuse shared_with",
+    ends=ENDS, counted=PAIR, ts_recent_ns=AGO, until_ns=AGO, invalid_ns=AGO,
 )  # fmt: skip
 PROBE = Shape(
     Probe(SynClient("", 0, ReadyQueue()), _NOT_YET, NO_ENDS, _NOT_YET),
-    "number iss times dev reuse strict",
-    ends=ENDS, began_ns=AGO, pmtudisc=word(Pmtudisc),
+    "number iss times dev reuse shared_with",
+    ends=ENDS, counted=PAIR, began_ns=AGO, pmtudisc=word(Pmtudisc),
 )  # fmt: skip
 PING = Shape(EchoClient(_NOT_YET, _NOT_YET), "ident dev", dst=ADDRESS, pmtudisc=word(Pmtudisc))

@@ -96,6 +96,8 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
     }
     if socket.v6only and socket.local is None:
         row["v6only"] = True
+    if socket.reuseport:
+        row["reuseport"] = True
     if socket.peer is not None:
         row["peer"] = format_address(socket.peer)
         row["peer_port"] = socket.peer_port
@@ -108,7 +110,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
     row["tx_datagrams"] = socket.tx_datagrams
     row["owner"] = socket.owner
     if socket.pid is not None:
-        row["pid"] = socket.pid
+        row["pid"], row["uid"] = socket.pid, socket.uid
     return row
 
 

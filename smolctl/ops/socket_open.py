@@ -69,7 +69,7 @@ def open_(ctx: Context, args: Args) -> Job:
         )
     six = args.family is IPV6
     socket = ctx.stack.udp.open(args.required("owner"), IPV6 if six else IPV4)
-    socket.pid = args.integer("pid", 1, 1 << 31)
+    socket.pid, socket.uid = args.integer("pid", 1, 1 << 31), args.integer("uid", 0, 1 << 32) or 0
     return SocketJob(ctx.stack, socket)
 
 
@@ -340,7 +340,7 @@ class SocketJob(Job):
             socket.dev = self._stack.interface(args.required("dev")).name
         if "v6only" in args:
             self._names.v6only(args.integer("v6only", 0, 1) == 1)
-        for name in ("broadcast", "reuse", "multicast_loop", "multicast_all"):
+        for name in ("broadcast", "reuse", "reuseport", "multicast_loop", "multicast_all"):
             if name in args:
                 setattr(socket, name, args.integer(name, 0, 1) == 1)
         if "recverr" in args:
@@ -405,7 +405,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | 
     "connect": ("addr port zone family", SocketJob._connect),
     "set": (
         "broadcast dev mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr reuse"
-        " ttl v6only",
+        " reuseport ttl v6only",
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),

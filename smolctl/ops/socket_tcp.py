@@ -97,11 +97,13 @@ def _socket_row(socket: TcpSocket, now: int, *, info: bool) -> Row:
         row["peer_port"] = socket.peer_port
     elif socket.v6only:
         row["v6only"] = True
+    if socket.reuseport:
+        row["reuseport"] = True
     if socket.dev is not None:
         row["dev"] = socket.dev
     row["owner"] = "" if socket.closed else socket.owner
     if socket.pid is not None and not socket.closed:
-        row["pid"] = socket.pid
+        row["pid"], row["uid"] = socket.pid, socket.uid
     row.update(_timer(socket, now))
     if backlog is not None:
         row.update(backlog=backlog.limit, handshakes=backlog.requests, overflows=backlog.overflows)

@@ -7,7 +7,7 @@ one has inherited it.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.control import stream as wire
 from smolctl.errors import ControlError, SmolctlError
@@ -39,15 +39,28 @@ def open_(ctx: Context, args: Args) -> Job:
             hint="smolctl stack stop, then the program again: a daemon of its version starts",
             code="version-mismatch",
         )
-    return HubJob(ctx.stack, args.required("owner"), args.integer("pid", 1, 1 << 31))
+    program = Program(
+        args.required("owner"),
+        args.integer("pid", 1, 1 << 31),
+        args.integer("uid", 0, 1 << 32) or 0,
+    )
+    return HubJob(ctx.stack, program)
+
+
+class Program(NamedTuple):
+    """A program: its name, the number of its process, and its user."""
+
+    owner: str
+    pid: int | None
+    uid: int
 
 
 class HubJob(Job):
     """The TCP sockets of one program."""
 
-    def __init__(self, stack: Stack, owner: str, pid: int | None) -> None:
+    def __init__(self, stack: Stack, program: Program) -> None:
         super().__init__()
-        self._stack, self._owner, self._pid = stack, owner, pid
+        self._stack, self._program = stack, program
         self._channel: Channel | None = None
         self._waiting: deque[tuple[bytes, Sequence[Passed]]] = deque()
         self._ends: dict[int, StreamEnd] = {}
@@ -115,8 +128,9 @@ class HubJob(Job):
         """Open a socket."""
         if self._channel is None:
             raise AssertionError("a program that commands has a channel")
-        socket = self._stack.tcp.open(args.text("owner") or self._owner, args.family or IPV4)
-        socket.pid = self._pid
+        owner, pid, uid = self._program
+        socket = self._stack.tcp.open(args.text("owner") or owner, args.family or IPV4)
+        socket.pid, socket.uid = pid, uid
         end = StreamEnd(self, self._stack, socket)
         try:
             end.pipe, outside = self._channel.open_pipe(end)

@@ -14,10 +14,10 @@ from smolctl.stack.transport.tcp.states import State
 _S = 1_000_000_000
 _MS = 1_000_000
 _BUFFER_MAX = 1 << 30
-_FLAGS = ("reuse", "nodelay", "cork", "quickack", "oob_inline")
+_FLAGS = ("reuse", "reuseport", "nodelay", "cork", "quickack", "oob_inline")
 NAMES = (
     "cork congestion dev keepalive keepcnt keepidle keepintvl linger maxseg mtu_discover nodelay"
-    " oob_inline quickack rcvbuf reuse sndbuf tos ttl user_timeout"
+    " oob_inline quickack rcvbuf reuse reuseport sndbuf tos ttl user_timeout"
 )
 """The options that can be set."""
 

@@ -15,12 +15,14 @@ _LATER = (
 
 
 def extended(row: Row) -> str:
-    """Return timer and buffers: ``timer:(on,204ms,0) skmem:(r0,rb131072,t0,tb87040)``."""
-    if row["netid"] != "tcp":
-        return ""
+    """Return timer, user and buffers: ``timer:(on,204ms,0) uid:1 skmem:(r0,rb131072,...)``."""
     words = []
     if "timer" in row:
         words.append(f"timer:({row['timer']},{row['timer_ms']}ms,{row.get('backoff', 0)})")
+    if row.get("uid"):  # as ss: that of root goes without saying
+        words.append(f"uid:{row['uid']}")
+    if row.get("reuseport"):
+        words.append("reuseport")
     if "sndbuf" in row:
         words.append(
             f"skmem:(r{row['recv_q']},rb{row['rcvbuf']},t{row['send_q']},tb{row['sndbuf']})"

@@ -127,11 +127,12 @@ def syn_input(
         fields: of its header; nothing is behind that, and its checksum is right.
     """
     path, listener, (sport, dport, seq, _, _, window, _, _) = opener.path, opener.listener, fields
-    if opener.version != table.version:
+    if opener.version != table.version or listener.reuseport:
         found = table.lookup(path.peer, sport, path.local, dport, opener.interface.name)
-        if found is not listener:
+        if found is not listener and not (found is not None and found.reuseport):
             return False
-        opener.version = table.version
+        # Of a group of SO_REUSEPORT, each flow has its own listener; the way is all the same.
+        listener, opener.listener, opener.version = found, found, table.version
     if _wants(listener) != opener.wants or path.entry.state not in SENDABLE:
         return False
     ends = tuple.__new__(Ends, (path.local, dport, path.peer, sport))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from smolctl.stack.duplicate import duplicate
 from smolctl.stack.fib.route import Route
+from smolctl.wire.address import IPV6_MARK
 
 WEIGHT_MAX = 256
 HASH_BITS = 31
@@ -86,6 +87,11 @@ def flow_hash(seed: int, *keys: int) -> int:
         mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _WORD
         mixed ^= mixed >> 31
     return mixed >> 64 - HASH_BITS
+
+
+def address_words(address: int) -> tuple[int, ...]:
+    """Return an address in words of 64 bits, which is what ``flow_hash`` takes."""
+    return (address,) if address < IPV6_MARK else (address >> 64 & _WORD, address & _WORD)
 
 
 class NextHop(NamedTuple):

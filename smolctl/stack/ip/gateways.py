@@ -6,16 +6,13 @@ not answer. Nothing is sent just to find out (RFC 1122 3.3.1.4). A lookup change
 """
 
 from smolctl.stack.events import ChangeType
-from smolctl.stack.fib.nexthop import Hop, Multipath, bounds, flow_hash
+from smolctl.stack.fib.nexthop import Hop, Multipath, address_words, bounds, flow_hash
 from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
-from smolctl.wire.address import IPV6_MARK
-
-_WORD = (1 << 64) - 1
 
 
 def living(net: Network, route: Route, dev: str | None = None) -> Route:
@@ -81,16 +78,11 @@ def flow_number(net: Network, key: RouteKey) -> int:
     Source: Linux ``fib_multipath_hash``; a source address that is not chosen yet counts as 0.
     """
     seed = net.settings["ip.fib_multipath_hash_seed"] or net.hash_seed
-    src, dst = _words(key.src or 0), _words(key.dst)
+    src, dst = address_words(key.src or 0), address_words(key.dst)
     if net.settings["ip.fib_multipath_hash_policy"]:
         ports = key.protocol << 32 | key.sport << 16 | key.dport
         return flow_hash(seed, *src, *dst, ports)
     return flow_hash(seed, *src, *dst)
-
-
-def _words(address: int) -> tuple[int, ...]:
-    """Return an address in words of 64 bits, which is what a hash takes."""
-    return (address,) if address < IPV6_MARK else (address >> 64 & _WORD, address & _WORD)
 
 
 def share(net: Network, hop: Hop) -> tuple[int, int]:

@@ -2,6 +2,9 @@
 
 One table serves the whole stack. The most specific socket gets a unicast datagram: bound to the
 address before bound to any, then connected, then bound to the device (Linux ``__udp4_lib_lookup``).
+Sockets that say SO_REUSEPORT are groups, each of those that are bound alike. In a group, the hash
+of the flow decides: what one sender sends from one port goes to one of them, until another socket
+joins the group or leaves it (Linux ``reuseport_select_sock``).
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +12,9 @@ from typing import Generic, TypeVar
 
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack.events import ChangeType
+from smolctl.stack.fib.nexthop import HASH_BITS, address_words, flow_hash
 from smolctl.stack.transport.socket_base import ANY, SocketBase
-from smolctl.wire.address import IPV6, IPV6_MARK
+from smolctl.wire.address import IPV6
 
 S = TypeVar("S", bound=SocketBase)
 
@@ -47,20 +51,47 @@ class PortTable(Generic[S]):
         self._count = len(other)
 
     def lookup(self, src: int, sport: int, dst: int, dport: int, dev: str) -> S | None:
-        """Return the most specific socket for a unicast packet, or None."""
+        """Return the most specific socket for a unicast packet, or None.
+
+        A group without a connected socket ends the search, even if a socket behind it is more
+        specific, unless that is connected (Linux ``udp4_lib_lookup2``, ``inet_lhash2_lookup``).
+        """
+        ends = src, sport, dst, dev
         for local in (dst, ANY):
-            best: S | None = None
-            best_score = -1
-            for socket in self._bound.get((local, dport), ()):
-                # One of the packet's own family comes before one of IPv6 that speaks both.
-                score = 2 * ((socket.peer is not None) + (socket.dev is not None))
-                score += (socket.family is IPV6) == (dst >= IPV6_MARK)
-                # Of several that share all of it, the last one bound, as in Linux.
-                if score >= best_score and socket.accepts(src, sport, dst, dev):
-                    best, best_score = socket, score
-            if best is not None:
-                return best
+            sockets = [each for each in self._bound.get((local, dport), ()) if each.accepts(*ends)]
+            if len(sockets) == 1:
+                return sockets[0]
+            if not sockets:
+                continue
+            for socket in reversed(self.at_port(dport)):  # who connected last counts
+                if socket.peer is not None and socket in sockets:
+                    return socket
+            return self._of_groups(sockets, ends)
         return None
+
+    def _of_groups(self, sockets: list[S], ends: tuple[int, int, int, str]) -> S:
+        """Return which socket gets a packet, of those that would, some in groups."""
+        src, sport, dst, _ = ends
+        best, best_score = sockets[0], -1
+        for socket in sockets:
+            score = socket.precedence(dst)
+            # Of several that share all of it, the first one counts, which was bound last.
+            if score <= best_score:
+                continue
+            best, best_score = socket, score
+            if socket.reuseport:
+                ready = [each for each in sockets if each.alike(socket)]
+                words = (*address_words(src), *address_words(dst), sport << 16 | socket.port)
+                share = flow_hash(self.hash_seed(dst), *words) * len(ready) >> HASH_BITS
+                best = ready[share]
+                same = self._bound[socket.local, socket.port]
+                if all(each.peer is None for each in same if each.alike(socket)):
+                    break
+        return best
+
+    def hash_seed(self, dst: int) -> int:
+        """Return from what the hash of flows to an address begins."""
+        return 0
 
     def at_port(self, port: int) -> list[S]:
         """Return the sockets bound to a port, whatever their address."""
@@ -72,21 +103,34 @@ class PortTable(Generic[S]):
         Raises:
             AddressInUse: another socket would get the same packets.
         """
+        self.check(socket)
+        self.put(socket)
+        self.tell(ChangeType.NEW, socket)
+
+    def check(self, socket: S) -> None:
+        """Check that every other socket at its port shares it, or has another address.
+
+        Raises:
+            AddressInUse: another socket would get the same packets.
+        """
         for other in self.at_port(socket.port):
-            if not (socket.reuse and other.reuse) and socket.meets(other):
+            if other is not socket and not socket.shares(other) and socket.meets(other):
                 raise AddressInUse(
                     f"port {socket.port} is in use by another socket ({other.owner or 'unnamed'})",
                     hint="smolctl socket show",
                 )
-        self.put(socket)
-        self.tell(ChangeType.NEW, socket)
 
     def put(self, socket: S) -> None:
         """Put in a socket that nobody has to agree with, and tell nobody."""
         self.version += 1
-        self._bound.setdefault((socket.local, socket.port), []).append(socket)
+        self._enter(socket)
         self._ports.setdefault(socket.port, []).append(socket)
         self._count += 1
+
+    def _enter(self, socket: S) -> None:
+        """Put a socket in its place among those of its address (Linux ``udp_lib_get_port``)."""
+        same = self._bound.setdefault((socket.local, socket.port), [])
+        same.insert(len(same) if socket.reuseport and socket.family is IPV6 else 0, socket)
 
     def remove(self, socket: S) -> None:
         """Take out a socket that was added."""
@@ -108,7 +152,7 @@ class PortTable(Generic[S]):
         if not self._bound[key]:
             del self._bound[key]
         socket.local = local
-        self._bound.setdefault((local, socket.port), []).append(socket)
+        self._enter(socket)
 
     def tell(self, action: ChangeType, socket: S) -> None:
         """Tell a change to whoever listens."""

@@ -25,6 +25,8 @@ class SocketBase(Waiter):
         dev: interface it is bound to, None for all.
         peer, peer_port: whom it is connected to; None when it is not.
         reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
+        reuseport: whether others of the same user that say so too may have the same port, and share
+            what comes to it (Linux SO_REUSEPORT).
         errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
         owner: who opened it, for ``socket show``.
         pid: number of the process that opened it, where that is not the stack's own.
@@ -41,6 +43,7 @@ class SocketBase(Waiter):
     peer: int | None = None
     peer_port: int | None = None
     reuse: bool = False
+    reuseport: bool = False
     errors: deque[DeliveryError] = field(default_factory=deque)
     owner: str = ""
     pid: int | None = None
@@ -54,6 +57,14 @@ class SocketBase(Waiter):
             and (self.dev is None or self.dev == dev)
             and (self.peer is None or (self.peer == src and self.peer_port == sport))
         )
+
+    def precedence(self, dst: int) -> int:
+        """Return how specific it is, of those with its address, for a packet to ``dst``.
+
+        One of the packet's own family comes before one of IPv6 that speaks both (Linux
+        ``compute_score`` of UDP).
+        """
+        return 2 * (self.dev is not None) + ((self.family is IPV6) == (dst >= IPV6_MARK))
 
     @property
     def shown_local(self) -> int:
@@ -81,6 +92,24 @@ class SocketBase(Waiter):
         """Tell whether one packet may be for both, if they have the same port."""
         same_dev = self.dev is None or other.dev is None or self.dev == other.dev
         return same_dev and self.overlaps(other)
+
+    def shares(self, other: "SocketBase") -> bool:
+        """Tell whether both want to have the same port (Linux ``udp_lib_lport_inuse``)."""
+        return (self.reuse and other.reuse) or self.shares_input(other)
+
+    def shares_input(self, other: "SocketBase") -> bool:
+        """Tell whether both want to share what comes to one port."""
+        return self.reuseport and other.reuseport and self.uid == other.uid
+
+    def alike(self, other: "SocketBase") -> bool:
+        """Tell whether both are of one group of SO_REUSEPORT, as far as their address is the same.
+
+        Source: Linux ``udp_reuseport_add_sock``, ``inet_reuseport_add_sock``.
+        """
+        return (
+            self.shares_input(other) and self.family is other.family
+            and self.v6only == other.v6only and self.dev == other.dev
+        )  # fmt: skip
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a packet that it sent."""

@@ -95,3 +95,50 @@ def test_the_number_of_sockets_is_that_of_those_that_are_in_the_table() -> None:
     other = PortTable[SocketBase]()
     other.copy_from(table, copy)
     assert len(table) == len(other) == len(list(other)) == 2
+
+
+def crowd(table: PortTable[SocketBase], *sockets: SocketBase) -> list[SocketBase]:
+    """Put in sockets that share the port by SO_REUSEPORT."""
+    for each in sockets:
+        each.reuseport = True
+        table.add(each)
+    return list(sockets)
+
+
+def flows(table: PortTable[SocketBase], src: int, dst: int) -> list[SocketBase | None]:
+    """Return who gets each of 900 flows."""
+    return [table.lookup(src, 1000 + flow, dst, 7, "a") for flow in range(900)]
+
+
+@pytest.mark.parametrize(("src", "dst"), [(PEER4, V4), (PEER6, V6)])
+def test_the_flows_of_a_group_are_shared_out_and_stay_until_somebody_goes(
+    src: int, dst: int
+) -> None:
+    table = PortTable[SocketBase]()
+    group = crowd(table, *(socket(IPV6) for _ in range(3)))
+    first = flows(table, src, dst)
+    assert all(250 < first.count(each) < 350 for each in group)
+    assert flows(table, src, dst) == first
+    copy_of = PortTable[SocketBase]()
+    copy_of.copy_from(table, lambda each: each)
+    assert flows(copy_of, src, dst) == first
+    table.remove(group[1])
+    rest = flows(table, src, dst)
+    assert all(400 < rest.count(each) < 500 for each in (group[0], group[2]))
+    table.remove(group[0])
+    assert set(flows(table, src, dst)) == {group[2]}
+
+
+def test_a_group_is_of_one_user_one_family_and_one_address() -> None:
+    table = PortTable[SocketBase]()
+    dual, six, four, own = crowd(
+        table, socket(IPV6), socket(IPV6, V6), socket(IPV4), socket(IPV4, V4)
+    )
+    assert set(flows(table, PEER4, V4)) == {own}
+    assert set(flows(table, PEER4, ip("10.0.0.7"))) == {four}
+    assert set(flows(table, PEER6, V6)) == {six}
+    assert set(flows(table, PEER6, ip("2001:db8::7"))) == {dual}
+    stranger = socket(IPV4)
+    stranger.reuseport, stranger.uid = True, 1000
+    with pytest.raises(AddressInUse):
+        table.add(stranger)

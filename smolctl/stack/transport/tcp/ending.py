@@ -9,7 +9,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.reset import send_reset
 from smolctl.stack.transport.tcp.segment import send_segment
-from smolctl.stack.transport.tcp.socket import NO_ENDS, Backlog, Ending, TcpSocket
+from smolctl.stack.transport.tcp.socket import ANY_USER, NO_ENDS, Backlog, Ending, TcpSocket
 from smolctl.stack.transport.tcp.states import SYNCHRONIZED, State, TcpEvent, after
 from smolctl.stack.transport.tcp.table import Failed, TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
@@ -83,6 +83,7 @@ def time_wait(table: TcpTable, socket: TcpSocket, now: int) -> None:
     rest = TimeWait(socket.ends, socket.snd.nxt, rcv.nxt, rcv.edge)
     rest.mark = socket.mark
     rest.dev, rest.reuse, rest.tos = socket.dev, socket.reuse, socket.tos
+    rest.shared_with = ANY_USER if socket.reuseport else None
     rest.window = rcv.tell_window(socket.rcvbuf, socket.mss)
     rest.timestamps, rest.ts_recent = socket.timestamps, rcv.ts_recent
     rest.ts_recent_ns, rest.ts_offset = rcv.ts_recent_ns, socket.ts_offset

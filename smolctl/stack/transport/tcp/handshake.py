@@ -416,7 +416,8 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         linger_ns=listener.linger_ns, tos=listener.tos, ttl=listener.ttl,
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
         family=listener.family, v6only=listener.v6only, reuse=listener.reuse,
-        owner=listener.owner, pid=listener.pid, mark=request.mark, uid=listener.uid,
+        reuseport=listener.reuseport, owner=listener.owner, pid=listener.pid, mark=request.mark,
+        uid=listener.uid,
         ready_queue=listener.ready_queue, errors=NO_ERRORS, snd=snd, rcv=rcv,
     )  # fmt: skip
     child.local = child.source = ends.local

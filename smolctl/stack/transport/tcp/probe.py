@@ -11,6 +11,7 @@ from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT, ReadyQueue, Waiter
 from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.socket import ALONE
 
 
 class SynAnswer(NamedTuple):
@@ -62,17 +63,20 @@ class Probe:
         ends: both ends. iss: of the SYN.
         began_ns: when the SYN left first; times: how often it did.
         dev: interface that it insists on, None for any.
-        reuse: another socket may be bound to its port if it shares that; strict: see ``TcpSocket``.
+        reuse: another socket may be bound to its port if it shares that; shared_with, counted: see
+            ``TcpSocket``.
     """
 
-    __slots__ = ("began_ns", "client", "dev", "ends", "iss", "number", "pmtudisc", "reuse",
-                 "strict", "times")  # fmt: skip
+    __slots__ = ("began_ns", "client", "counted", "dev", "ends", "iss", "number", "pmtudisc",
+                 "reuse", "shared_with", "times")  # fmt: skip
 
     def __init__(self, client: SynClient, number: int, ends: Ends, iss: int) -> None:
         self.client, self.number, self.ends, self.iss = client, number, ends, iss
         self.began_ns = self.times = 0
         self.dev: str | None = None
-        self.pmtudisc, self.reuse, self.strict = Pmtudisc.DONT, True, False
+        self.pmtudisc, self.reuse = Pmtudisc.DONT, True
+        self.shared_with: int | None = None
+        self.counted = ALONE
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for the SYN (``packet.Sender``)."""

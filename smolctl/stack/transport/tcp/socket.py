@@ -20,9 +20,16 @@ from smolctl.stack.transport.tcp.send import Buffer, SendSide
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.address import IPV6, IPV6_MARK
 from smolctl.wire.offload.tcp_run import Numbers
 
 NO_ENDS = Ends(0, 0, 0, 0)
+Counted = tuple[bool, int | None]
+"""The way in which a connection shares its port: by SO_REUSEADDR, and with sockets of which user by
+SO_REUSEPORT, None for nobody's."""
+ALONE: Counted = (False, None)
+ANY_USER = -1
+"""Of a connection in TIME-WAIT, which has no program (Linux inet_bind_conflict)."""
 NO_ERRORS: deque[DeliveryError] = deque(maxlen=0)
 """The queue of all connections: ``on_error`` takes what comes."""
 _SECOND_NS = 1_000_000_000
@@ -164,7 +171,7 @@ class TcpSocket(SocketBase):
         oob_inline: urgent data is part of the stream (SO_OOBINLINE).
         control: name of its congestion control (TCP_CONGESTION), "" for the stack's.
         bound: its port is in the table of ports.
-        strict: as a connection, it was counted as one that does not share its port.
+        counted: as a connection, how it was counted at its port.
         on_error: takes an ICMP error about what it sent.
         state: see ``State``.
         ends: both ends of a connection.
@@ -222,7 +229,7 @@ class TcpSocket(SocketBase):
     oob_inline: bool = False
     control: str = ""
     bound: bool = False
-    strict: bool = False
+    counted: Counted = ALONE
     on_error: "OnError | None" = None
     state: State = State.CLOSED
     ends: Ends = NO_ENDS
@@ -328,6 +335,15 @@ class TcpSocket(SocketBase):
         return min(self.timer_ns, self.ack_ns, self.keepalive_ns, self.close_ns)
 
     # --- ports ------------------------------------------------------------------------------------
+
+    @property
+    def shared_with(self) -> int | None:
+        """The user with whose sockets it shares its port by SO_REUSEPORT; None for nobody."""
+        return self.uid if self.reuseport else None
+
+    def precedence(self, dst: int) -> int:
+        """Return how specific it is for a SYN to ``dst`` (Linux ``compute_score`` of TCP)."""
+        return (self.dev is not None) + ((self.family is IPV6) == (dst >= IPV6_MARK))
 
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a SYN is for this listening socket."""

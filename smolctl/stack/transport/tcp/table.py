@@ -19,7 +19,7 @@ from smolctl.stack.transport.tcp.defaults import Defaults
 from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request, Requests
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
-from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
+from smolctl.stack.transport.tcp.socket import ANY_USER, Counted, Ending, OnError, TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.wire.address import packed
@@ -109,7 +109,11 @@ class TcpTable(PortTable[TcpSocket]):
         self.paths_generation = -1
         self._searched = 0
         self._defaults = Defaults(self.settings)
-        self._users: dict[int, dict[int, list[int]]] = {}
+        self._users: dict[int, dict[tuple[int, Counted], int]] = {}
+
+    def hash_seed(self, dst: int) -> int:
+        """Return from what the hash of flows to an address begins."""
+        return self.networks.for_address(dst).hash_seed
 
     @property
     def defaults(self) -> Defaults:
@@ -162,9 +166,10 @@ class TcpTable(PortTable[TcpSocket]):
         Raises:
             AddressInUse: one does, and it or the socket does not share its port.
         """
-        for local, (number, strict) in self._users.get(socket.port, {}).items():
+        for (local, (reuse, user)), number in self._users.get(socket.port, {}).items():
             met = socket.local == local or (socket.local is ANY and socket.speaks(local))
-            if number and met and not (socket.reuse and not strict):
+            shared = socket.reuseport and user in (socket.uid, ANY_USER)
+            if met and not (socket.reuse and reuse) and not shared:
                 raise AddressInUse(
                     f"port {socket.port} is in use by {number} connections", hint="let them end,"
                     " or share it (SO_REUSEADDR)",
@@ -173,46 +178,53 @@ class TcpTable(PortTable[TcpSocket]):
     def check_no_listener(self, socket: TcpSocket) -> None:
         """Check that nobody else listens where a socket is, or is to be.
 
-        SO_REUSEADDR shares a port, not what comes to it (Linux inet_csk_bind_conflict): Linux looks
-        in bind(2), and again in listen(2), as two may have been bound before.
+        SO_REUSEADDR shares a port, not what comes to it, as SO_REUSEPORT does (Linux
+        inet_csk_bind_conflict): Linux looks in bind(2), and again in listen(2), as two may have
+        been bound before.
 
         Raises:
             AddressInUse: somebody does.
         """
         for other in self.at_port(socket.port):
-            if other is not socket and other.state is State.LISTEN and other.meets(socket):
+            if (
+                other is not socket and other.state is State.LISTEN
+                and other.meets(socket) and not other.shares_input(socket)
+            ):  # fmt: skip
                 raise AddressInUse(
                     f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
                     hint="smolctl socket show",
                 )
 
-    def register(self, ends: Ends, connection: TcpSocket | TimeWait | Probe) -> None:
-        """Put in a connection; of two with the same ends, the new one counts."""
+    def register(
+        self, ends: Ends, connection: TcpSocket | TimeWait | Probe, counted: Counted | None = None
+    ) -> None:
+        """Put in a connection; of two with the same ends, the new one counts.
+
+        Args:
+            counted: how it shares its port; None for what it says now.
+        """
         self.connections[ends] = connection
         at_port = self._users.get(ends.port)
         if at_port is None:
             at_port = self._users[ends.port] = {}
-        counts = at_port.get(ends.local)
-        if counts is None:
-            counts = at_port[ends.local] = [0, 0]
-        strict = connection.strict = not connection.reuse
-        counts[0] += 1
-        counts[1] += strict
+        if counted is None:
+            counted = connection.reuse, connection.shared_with
+        connection.counted = counted
+        key = ends.local, counted
+        at_port[key] = at_port.get(key, 0) + 1
 
     def unregister(self, ends: Ends, connection: TcpSocket | TimeWait | Probe) -> None:
         """Take out a connection that was put in.
 
-        It is taken off as it was counted: its program may have changed SO_REUSEADDR meanwhile.
+        It is taken off as it was counted: its program may have changed how it shares meanwhile.
         """
         if self.connections.get(ends) is connection:
             del self.connections[ends]
-        locals_ = self._users[ends.port]
-        counts = locals_[ends.local]
-        counts[0] -= 1
-        counts[1] -= connection.strict
-        if not counts[0]:
-            del locals_[ends.local]
-            if not locals_:
+        at_port, key = self._users[ends.port], (ends.local, connection.counted)
+        at_port[key] -= 1
+        if not at_port[key]:
+            del at_port[key]
+            if not at_port:
                 del self._users[ends.port]
 
     def ephemeral(self, local: int, peer: int, peer_port: int) -> int:

@@ -200,6 +200,7 @@ class Tcp(TcpTable):
         if not socket.bound:
             self.bind(socket, socket.local, 0, socket.dev)
         self.check_no_listener(socket)
+        self.check(socket)
         self.version += 1
         socket.backlog = new_backlog(limit)
         socket.ending = socket.ended = None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from smolctl.stack.alarm import NEVER, Alarm
 from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.socket import ALONE
 
 
 class TimeWait:
@@ -19,13 +20,15 @@ class TimeWait:
         edge: the end of what was allowed. mark: of what is sent.
         timestamps: whether its segments have them. ts_recent, ts_recent_ns, ts_offset: see
             ``TcpSocket``.
-        reuse: whether its port may be bound; strict: it was counted as one whose port may not.
+        reuse, shared_with: with whom it shares its port, as of ``TcpSocket``; counted: how it was
+            counted there.
         until_ns: when it is forgotten.
     """
 
     __slots__ = (
-        "dev", "edge", "ends", "invalid_ns", "mark", "rcv_nxt", "reuse", "snd_nxt", "strict",
-        "timestamps", "tos", "ts_offset", "ts_recent", "ts_recent_ns", "until_ns", "window",
+        "counted", "dev", "edge", "ends", "invalid_ns", "mark", "rcv_nxt", "reuse", "shared_with",
+        "snd_nxt", "timestamps", "tos", "ts_offset", "ts_recent", "ts_recent_ns", "until_ns",
+        "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, snd_nxt: int, rcv_nxt: int, edge: int) -> None:
@@ -34,7 +37,9 @@ class TimeWait:
         self.window = self.ts_offset = self.ts_recent_ns = self.until_ns = self.tos = 0
         self.mark = 0
         self.ts_recent: int | None = None
-        self.timestamps = self.reuse = self.strict = False
+        self.timestamps = self.reuse = False
+        self.shared_with: int | None = None
+        self.counted = ALONE
         self.invalid_ns = -NEVER
 
 

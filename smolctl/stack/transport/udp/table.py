@@ -41,6 +41,10 @@ class UdpTable(PortTable[UdpSocket]):
         self.learn_input: LearnInput = _learn_nothing
         self.closed_sent = self.closed_delivered = 0
 
+    def hash_seed(self, dst: int) -> int:
+        """Return from what the hash of flows to an address begins."""
+        return self.networks.for_address(dst).hash_seed
+
     def add(self, socket: UdpSocket) -> None:
         """Put in a socket whose ``local``, ``port`` and ``dev`` are set; see ``PortTable.add``."""
         super().add(socket)

@@ -374,3 +374,36 @@ def test_closed_sockets_still_count_in_the_totals(host: Host) -> None:
     assert host.stack.udp.totals() == (1, 3)
     host.stack.udp.close(socket)
     assert host.stack.udp.totals() == (1, 3)
+
+
+# --- SO_REUSEPORT ---------------------------------------------------------------------------------
+
+
+def group_of(host: Host, number: int) -> list[UdpSocket]:
+    group = [host.stack.udp.open() for _ in range(number)]
+    for each in group:
+        each.reuseport = True
+        host.stack.udp.bind(each, None, 7)
+    return group
+
+
+def test_a_flow_goes_to_one_socket_of_a_group_by_the_fast_path_too(host: Host) -> None:
+    host.know()
+    group = group_of(host, 3)
+    for sport in range(5000, 5020):
+        for number in range(3):
+            host.receive(udp_frame(sport, payload=b"%d" % number))
+        (taken,) = [got for each in group if (got := payloads(each))]
+        assert taken == [b"0", b"1", b"2"]
+    assert len({id(flow.socket) for flow in host.dev("tap0").flows.values()}) == 3
+    heard = {flow.sport: flow.socket for flow in host.dev("tap0").flows.values()}
+    host.stack.udp.close(group[0])
+    for sport, before in heard.items():
+        host.receive(udp_frame(sport))
+        assert sum(len(payloads(each)) for each in group[1:]) == 1, before
+
+
+def test_each_socket_of_a_group_gets_what_is_for_all(host: Host) -> None:
+    group = group_of(host, 2)
+    host.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
+    assert [payloads(each) for each in group] == [[b"hello"], [b"hello"]]
