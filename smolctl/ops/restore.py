@@ -172,6 +172,8 @@ class _Restorer:
             fib.rules = Rules(())
             for rule in rules:
                 fib.rules.insert(rule)
+        for net in stack.networks.values():
+            net.note_carriers()
         stack.ipv6.labels = AddressLabels(self._labels)
         self._sockets.finish()
         stack.ledger.prove = Prover(stack)

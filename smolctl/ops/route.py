@@ -90,12 +90,13 @@ def gateway_keys(dst: int, via: int) -> Row:
 
 def _flags(stack: Stack, route: Route) -> list[str]:
     flags = ["onlink"] if route.onlink else []
-    if isinstance(route, Hop) and route.dead:
-        flags.append("dead")
     out = stack.interfaces.get(route.dev or "")
-    # What leads to this host itself needs no carrier (Linux fib_sync_down_dev).
-    here = route.scope >= Scope.HOST or route.type in (RouteType.LOCAL, RouteType.ANYCAST)
-    if "dead" in flags or (out is not None and not out.carrier and not here):
+    dead = isinstance(route, Hop) and route.dead
+    linkdown = out is not None and not out.carrier and route.needs_carrier
+    ignored = linkdown and route.dev in stack.networks.for_address(route.prefix).fib.ignored_links
+    if dead or ignored:  # Linux fib_nexthop_info
+        flags.append("dead")
+    if dead or linkdown:
         flags.append("linkdown")
     return flags
 

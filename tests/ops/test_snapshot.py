@@ -16,6 +16,7 @@ from smolctl.ops.operations import OPS
 from smolctl.ops.restore import configured, restore
 from smolctl.ops.scratch import NoDevices
 from smolctl.ops.shapes import Shape
+from smolctl.stack.config.link import set_carrier
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.connection import tell_connection
 from smolctl.stack.explain.predict import Question, predict
@@ -165,6 +166,17 @@ def test_a_bad_link_is_as_bad_again() -> None:
     link = restore(snapshot_of(api), 0).interface("tap0")
     assert link.impairment is not None
     assert link.impairment.netem == Netem(delay_ns=5_000_000, loss=1.0)
+
+
+def test_routes_without_carrier_count_as_little_again() -> None:
+    api = Api()
+    api("sysctl.set", key="ip.ignore_routes_with_linkdown", value="1")
+    question = Question("udp", None, ip(PEER), dport=9)
+    for carrier, reason in ((True, "neigh-pending"), (False, "tx-no-route")):
+        set_carrier(api.stack.shared, api.stack.interface("tap0"), carrier, 0)
+        row = told(api.stack, question, api.clock.now)
+        assert row["reason"] == reason
+        assert told(restore(snapshot_of(api), 0), question, 0) == row
 
 
 SAVED: list[tuple[str, dict[str, Any]]] = [

@@ -140,7 +140,7 @@ def _check_gateway(net: Network, route: Route) -> None:
 
 def _connected(net: Network, route: Route, via: int) -> Route | None:
     """Return the route to a gateway: the new route's own table first, then as for a packet."""
-    fib, dev = net.fib, route.dev
+    fib, dev = net.fib.with_all_links(), route.dev
     if fib.merged:
         if route.table not in (TableName.MAIN, TableName.LOCAL):
             own = fib.find(route.table, via, dev, Scope.LINK)

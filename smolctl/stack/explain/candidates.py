@@ -61,11 +61,12 @@ def plain(fib: Fib, dst: int, limit: int = 64) -> Candidates:
 
 def _without_rules(fib: Fib, dst: int) -> Candidates:
     """Return the matches of local and main, which are one, and those of the table default."""
-    found = list(_ranked(fib.matches(dst)))
+    found = list(_ranked(fib, fib.matches(dst)))
     last = fib.tables.get(TableName.DEFAULT)
     if last is not None:
         won = any(not cause for _, cause in found)
-        found += [(route, "table" if won else cause) for route, cause in _ranked(last.matches(dst))]
+        ranked = _ranked(fib, last.matches(dst))
+        found += [(route, "table" if won else cause) for route, cause in ranked]
     return found
 
 
@@ -107,7 +108,9 @@ def passed(net: Network, key: RouteKey) -> Iterator[tuple[Rule, str]]:
             return
 
 
-def _ranked(routes: Iterable[Route], dev: str | None = None) -> Iterator[tuple[Route, str]]:
+def _ranked(
+    fib: Fib, routes: Iterable[Route], dev: str | None = None
+) -> Iterator[tuple[Route, str]]:
     """Yield one table's matches in their order, the first with "" or "throw"."""
     winner: Route | None = None
     for route in routes:
@@ -115,6 +118,8 @@ def _ranked(routes: Iterable[Route], dev: str | None = None) -> Iterator[tuple[R
             yield route, _losing_cause(route, winner)
         elif dev is not None and route.dev != dev and route.type not in DEVICELESS:
             yield route, "device"
+        elif fib.ignores(route):
+            yield route, "linkdown"
         else:
             winner = route
             yield route, "throw" if route.type is RouteType.THROW else ""
@@ -131,7 +136,7 @@ def _by_rules(net: Network, key: RouteKey) -> Candidates:
         if rule.action is not RuleAction.LOOKUP or rule.table in asked or table is None:
             continue
         asked.add(rule.table)
-        for route, cause in _ranked(table.matches(key.dst), key.oif):
+        for route, cause in _ranked(net.fib, table.matches(key.dst), key.oif):
             if decided:
                 cause = "table"
             elif not cause and suppresses(rule, route):

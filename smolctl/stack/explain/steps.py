@@ -62,6 +62,7 @@ LOSING = {
     "hash": "the flow's hash falls to another next hop",
     "source": "the source address is of another next hop's network",
     "link": "its link is down or without carrier",
+    "linkdown": "does not count while its link has no carrier (ignore_routes_with_linkdown)",
     "order": "added later",
     "throw": "ends the search",
     "policy": "ip.onlink_first or ip.strong_host prefers another",

@@ -10,7 +10,7 @@ from typing import Any
 from smolctl.counted import counted
 from smolctl.stack import reason
 from smolctl.stack.explain.details import DETAILS
-from smolctl.stack.explain.route_words import change_words, prefix_text, rule_text
+from smolctl.stack.explain.route_words import change_words, prefix_text, route_text, rule_text
 from smolctl.stack.explain.silence import silence
 from smolctl.stack.explain.suggest_addresses import (
     address,
@@ -20,6 +20,7 @@ from smolctl.stack.explain.suggest_addresses import (
     no_route,
     not_ours,
 )
+from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
@@ -229,6 +230,7 @@ def _no_route(net: Network, values: Values) -> More:
     return {
         "connected": _connected(net),
         **no_route(net, values["ip"]),
+        **_ignored(net, values),
         **_gone(net, values),
         **_disabled(net),
     }
@@ -257,7 +259,22 @@ def _connected(net: Network) -> str:
 def _no_way_on(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     more = {} if interface is None else no_route(net, values["ip"], interface)
-    return {**more, **_gone(net, values)}
+    return {**more, **_ignored(net, values), **_gone(net, values)}
+
+
+def _ignored(net: Network, values: Values) -> More:
+    """Return the route that would count if its link had carrier, ``ignored``, and what to do."""
+    found = next((each for each in net.fib.matches(values["ip"]) if net.fib.ignores(each)), None)
+    if found is None:
+        return {}
+    first = found.first if isinstance(found, Multipath) else found
+    link = net.interfaces.named(first.dev or "")
+    command = _other_end(net, {"dev": link.name})["command"]
+    return {
+        "ignored": route_text(found),
+        "sysctl": f"{link.name}.{net.linkdown_sysctl}",
+        "look": f"who is at the other end of {link.name}? {command}",
+    }
 
 
 def _gone(net: Network, values: Values) -> More:

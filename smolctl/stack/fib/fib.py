@@ -57,6 +57,8 @@ class Fib:
         multipaths: the routes with several next hops, of all tables.
         lost_default: the default route that went with its link, until there is another one.
         everywhere: the prefix of a default route.
+        ignored_links: links without carrier whose routes do not count
+            (ip.ignore_routes_with_linkdown); changed by ``ignore_links`` alone.
     """
 
     everywhere = 0
@@ -81,6 +83,7 @@ class Fib:
         self.merged = self.usual_rules = True
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
+        self.ignored_links: frozenset[str] = frozenset()
         self._hops_shared = False
         self._alarm = alarm
         self._swept: list[SweptTable] = []
@@ -131,6 +134,8 @@ class Fib:
             return answers.routes[bisect_right(answers.starts, address)]
         if answers.patience:
             self._await_answers()
+        if self.ignored_links:
+            return self.lookup_within(address)
         local, own = self._local, None
         if local.regions[address >> local.region_shift] is not None or local.coarse:
             own = local.lookup(address)
@@ -169,8 +174,8 @@ class Fib:
         found = self.tables.get(table)
         if found is None:
             return None
-        if dev is not None or scope:
-            return _first(found.matches(address), dev, scope)
+        if dev is not None or scope or self.ignored_links:
+            return _first(found.matches(address), dev, scope, self.ignored_links)
         route = found.lookup(address)
         return None if route is None or route.type is RouteType.THROW else route
 
@@ -187,7 +192,7 @@ class Fib:
 
         Routes that refuse match whatever the device, as in Linux's ``fib_table_lookup``.
         """
-        route = _first(self.matches(address), dev, scope)
+        route = _first(self.matches(address), dev, scope, self.ignored_links)
         if route is None and self._default is not None:
             return self.find(TableName.DEFAULT, address, dev, scope)
         return route
@@ -197,12 +202,37 @@ class Fib:
 
         Source: Linux ``inet_addr_type``, which asks the table local, whatever the rules are.
         """
-        return self.lookup(address) if self.merged else self._local.lookup(address)
+        if self.merged:
+            return self.lookup(address)
+        if self.ignored_links:
+            return self.find(TableName.LOCAL, address)
+        return self._local.lookup(address)
 
     def is_local(self, address: int) -> bool:
         """Tell whether this stack owns the address."""
         route = self.lookup(address) if self.merged else self._local.lookup(address)
         return route is not None and route.type is RouteType.LOCAL
+
+    def ignore_links(self, names: frozenset[str]) -> None:
+        """Let the routes by these links, and by no others, not count (Linux ip_ignore_linkdown)."""
+        if names != self.ignored_links:
+            self.ignored_links = names
+            self._answers.forget()
+
+    def ignores(self, route: Route) -> bool:
+        """Tell whether a route does not count, as it leads by links without carrier alone.
+
+        Source: Linux ``fib_lookup_good_nhc``, ``find_match`` of IPv6.
+        """
+        return bool(self.ignored_links) and _is_ignored(route, self.ignored_links)
+
+    def with_all_links(self) -> "Fib":
+        """Return the same routes, of which all count (Linux FIB_LOOKUP_IGNORE_LINKSTATE)."""
+        if not self.ignored_links:
+            return self
+        result = duplicate(self)
+        result.ignored_links, result._answers = frozenset(), Answers()
+        return result
 
     def clone_learned(self, settings: Settings, alarm: Alarm) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
@@ -404,16 +434,28 @@ def _counted(route: Route) -> tuple[str, ...] | set[str]:
     return () if route.dev is None else (route.dev,)
 
 
-def _first(routes: Iterable[Route], dev: str | None, scope: Scope) -> Route | None:
-    """Return the first route that goes by ``dev``; of several next hops the one that does."""
+def _first(
+    routes: Iterable[Route], dev: str | None, scope: Scope, ignored: frozenset[str]
+) -> Route | None:
+    """Return the first route that goes by ``dev``; of several next hops the one that does.
+
+    Args:
+        ignored: links whose routes do not count.
+    """
     for route in routes:
-        if route.scope < scope:
+        if route.scope < scope or (ignored and _is_ignored(route, ignored)):
             continue
         if route.type is RouteType.THROW:
             return None
         if dev is None or route.type in DEVICELESS or route.dev == dev:
             return route
-        hop = route.by(dev) if isinstance(route, Multipath) else None
+        hop = route.by(dev) if dev not in ignored and isinstance(route, Multipath) else None
         if hop is not None:
             return hop
     return None
+
+
+def _is_ignored(route: Route, links: frozenset[str]) -> bool:
+    if isinstance(route, Multipath):
+        return all(hop.dead or hop.dev in links for hop in route.hops)
+    return route.dev in links and route.needs_carrier

@@ -50,6 +50,8 @@ class Fib6(Fib):
             return answers.routes[bisect_right(answers.starts, address)]
         if answers.patience:
             self._await_answers()
+        if self.ignored_links:
+            return self.lookup_within(address)
         local = self._local
         # Most packets meet nothing in this table, whose one short prefix is ff00::/8.
         if address >= local.coarse_floor or local.regions[(address >> 96) % local.size] is not None:

@@ -95,6 +95,15 @@ class Route:
     onlink: bool = False
     on_link: bool = True
 
+    @property
+    def needs_carrier(self) -> bool:
+        """Whether it leads to a wire: not to this host itself.
+
+        Source: Linux ``fib_sync_down_dev``; ``fib6_ifdown``.
+        """
+        here = self.scope >= Scope.HOST or self.type in (RouteType.LOCAL, RouteType.ANYCAST)
+        return self.dev is not None and not here
+
     def identity(self) -> tuple[object, ...]:
         """Return what makes two routes of one prefix the same (Linux: type and fib_info)."""
         return (

@@ -114,11 +114,15 @@ def usable(net: Network, hop: Hop) -> bool:
 def has_link(net: Network, hop: Hop) -> bool:
     """Tell whether frames can leave by a next hop's link.
 
-    Deviation: Linux sends by one without carrier, too, unless ignore_routes_with_linkdown is set;
-    every packet of such a flow would be lost.
+    One without carrier is passed over, as with ignore_routes_with_linkdown, unless
+    ip.multipath_carrier is off.
     """
     out = net.interfaces.get(hop.dev or "")
-    return not hop.dead and out is not None and out.up and out.carrier
+    if hop.dead or out is None or not out.up:
+        return False
+    return out.carrier or not (
+        net.settings["ip.multipath_carrier"] or out.name in net.fib.ignored_links
+    )
 
 
 def source_of(net: Network, hop: Hop) -> int | None:

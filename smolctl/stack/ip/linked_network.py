@@ -60,6 +60,7 @@ class LinkedNetwork(Network):
     def link_added(self, interface: Interface) -> None:
         """Take note that there is a link."""
         self.neighbors.add(interface, self.random)
+        self.note_carriers()
         self.generation.touch()
 
     def link_up(self, interface: Interface, now: int) -> None:
@@ -96,6 +97,7 @@ class LinkedNetwork(Network):
             self.events.addr(ChangeType.DELETED, interface, address)
         self.fib.remove_with_link(lambda route: route.dev == interface.name, now)
         self.fib.kill_hops(interface.name, gone=True)
+        self.fib.ignore_links(self.fib.ignored_links - {interface.name})
         membership.forget(self, interface)
         gone = {address.local for address in addresses.items}
         addresses.items = []
@@ -116,6 +118,7 @@ class LinkedNetwork(Network):
 
     def carrier_changed(self, interface: Interface, now: int) -> None:
         """Test or announce addresses again, or forget learned neighbors."""
+        self.note_carriers()
         membership.link_changed(self, interface)
         if interface.carrier:
             self.link_ready(interface, now)

@@ -25,6 +25,7 @@ from smolctl.stack.neighbor.probe_client import ProbeClient
 from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.settings import named
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.address import (
     Family,
@@ -59,6 +60,7 @@ class Network(LinkObserver, ABC):
     Attributes:
         header_len: bytes of the shortest header of this family.
         forward_sysctl: the sysctl that makes this stack a router.
+        linkdown_sysctl: the sysctl by which routes do not count while their link has no carrier.
         hops_sysctls: the sysctls of how far packets go, to one host and to a group.
         assumes_on_link: where a sender insists on an interface and no route is by it, the
             destination is assumed to be on its link.
@@ -77,6 +79,7 @@ class Network(LinkObserver, ABC):
     family: Family
     header_len: int
     forward_sysctl: str
+    linkdown_sysctl: str
     hops_sysctls: tuple[str, str]
     loopback_prefix: tuple[int, int]
     max_packet_len: int
@@ -212,6 +215,21 @@ class Network(LinkObserver, ABC):
 
     def sysctl_changed(self, key: str) -> None:
         """Take note that a sysctl was set; what is read when it is needed needs nothing here."""
+        if named(key).item.key == self.linkdown_sysctl:
+            self.note_carriers()
+
+    def note_carriers(self) -> None:
+        """Find out which routes do not count, as their links have no carrier.
+
+        Source: Linux ``ip_ignore_linkdown``, ``ip6_ignore_linkdown``.
+        """
+        self.fib.ignore_links(
+            frozenset(
+                name
+                for name, link in self.interfaces.items()
+                if not link.carrier and link.settings[self.linkdown_sysctl]
+            )
+        )
 
     # --- questions --------------------------------------------------------------------------------
 
@@ -234,6 +252,10 @@ class Network(LinkObserver, ABC):
                 if connected and key.oif in (None, near.dev):
                     return near
         return found
+
+    def lacks_groups(self, _interface: Interface) -> bool:
+        """Tell whether no route to groups by an interface counts; IPv4 needs none."""
+        return False
 
     def is_broadcast(self, address: int) -> bool:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""

@@ -65,7 +65,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     if is_multicast(dst) or is_limited_broadcast(dst):
         # A group is reached by the interface the sender named, by device or by source address.
         out = bound or (net.interface_of(src) if src is not None else None)
-        if out is not None and out.up:
+        if out is not None and out.up and not net.lacks_groups(out):
             return _on_link(net, out, dst, src)
     if dev is None and src is not None:
         found = lookup_from(net, key, src)

@@ -40,6 +40,7 @@ class Ipv4(LinkedNetwork):
     family = IPV4
     header_len = ipv4.MIN_HEADER_LEN
     forward_sysctl = "ip.forward"
+    linkdown_sysctl = "ip.ignore_routes_with_linkdown"
     hops_sysctls = ("ip.default_ttl", "ip.multicast_ttl")
     max_packet_len = ipv4.MAX_PACKET_LEN
     min_mtu = ipv4.MIN_MTU

@@ -81,6 +81,7 @@ class Ipv6(LinkedNetwork):
     family = IPV6
     header_len = ipv6.HEADER_LEN
     forward_sysctl = "ip6.forward"
+    linkdown_sysctl = "ip6.ignore_routes_with_linkdown"
     hops_sysctls = ("ip6.hop_limit", "ip6.multicast_hops")
     max_packet_len = ipv6.HEADER_LEN + ipv6.MAX_PAYLOAD_LEN
     min_mtu = ipv6.MIN_MTU
@@ -229,6 +230,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_fixup_forwarding``, ``addrconf_disable_ipv6``.
         """
+        super().sysctl_changed(key)
         name, now = named(key), self.events.now_ns
         if name.item.key == self.forward_sysctl:
             for interface in self.interfaces.values():
@@ -238,6 +240,10 @@ class Ipv6(LinkedNetwork):
         for interface in self.interfaces.values():
             if name.whole or name.scope == interface.name:
                 self._check_use(interface, now)
+
+    def lacks_groups(self, interface: Interface) -> bool:
+        """Tell whether no route to groups by an interface counts: it has no carrier."""
+        return interface.name in self.fib.ignored_links
 
     # --- links ------------------------------------------------------------------------------------
 

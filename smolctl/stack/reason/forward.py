@@ -35,6 +35,7 @@ FWD_NO_ROUTE = Reason(
     why_template=(
         "no route leads on to {ip}",
         ": it is in the network of {down}, which is down",
+        "; the route {ignored} does not count: its link has no carrier, and {sysctl} is 1",
         "; {gone}",
     ),
     fix_templates=("smolctl link set {down} up", "smolctl route add default via {gateway!z}"),

@@ -98,6 +98,7 @@ TX_NO_ROUTE = Reason(
         "no route to {ip}",
         " (connected: {connected})",
         ": it is in the network of {down}, which is down",
+        "; the route {ignored} does not count: its link has no carrier, and {sysctl} is 1",
         "; {gone}",
         "; IPv6 is disabled on {disabled}",
     ),

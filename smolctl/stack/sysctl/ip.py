@@ -80,6 +80,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 1122 3.3.2; Linux ipfrag_time", "30000", "60000",
     ),
     Sysctl(
+        "ip.ignore_routes_with_linkdown", 0, "flag", 0, 1,
+        "let routes not count while their link has no carrier",
+        "Linux ignore_routes_with_linkdown", "0", "",
+        link=LinkRule.EITHER,
+    ),
+    Sysctl(
         "ip.local_port_first", 32768, "port", 1, 65535, "lowest ephemeral port",
         "RFC 6335 6; Linux ip_local_port_range", "32768", "",
     ),
@@ -108,6 +114,11 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
         "how long a learned path MTU is used before a bigger one is tried",
         "RFC 1191 6.3; Linux mtu_expires", "600000", "",
+    ),
+    Sysctl(
+        "ip.multipath_carrier", 1, "flag", 0, 1,
+        "pass over next hops whose link has no carrier: what a flow sent there would be lost",
+        "RFC 2991 2", "0", "",
     ),
     Sysctl(
         "ip.multicast_all", 1, "flag", 0, 1,

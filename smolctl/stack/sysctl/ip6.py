@@ -91,6 +91,12 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.OWN,
     ),
     Sysctl(
+        "ip6.ignore_routes_with_linkdown", 0, "flag", 0, 1,
+        "let IPv6 routes not count while their link has no carrier",
+        "Linux ipv6 ignore_routes_with_linkdown", "0", "",
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
         "ip6.max_dst_opts", 8, "options", 0, 1_000_000,
         "options that a destination options header may have, padding excepted",
         "RFC 8504 5.3; Linux max_dst_opts_number", "8", "",

@@ -120,9 +120,22 @@ class Oracle:
     def step(self, command: str) -> list[str]:
         """Give both a command and return what differs then: the verdicts, and rows of tables.
 
-        ``carrier tap0 down`` sets the other end of both devices.
+        ``carrier tap0 down`` sets the other end of both devices, ``sysctl KEY=VALUE`` a sysctl by
+        Linux's name. The answers to ``route get`` are compared.
         """
         words = command.split()
+        if words[:2] == ["route", "get"]:
+            answers = self.ask(" ".join(words[2:]))
+            return (
+                []
+                if answers[0] == answers[1]
+                else ["{}: ip: {}, smolctl: {}".format(command, *answers)]
+            )
+        if words[0] == "sysctl":
+            key, _, value = words[1].partition("=")
+            self.kernel.sysctl({key: int(value)})
+            self.smolctl("sysctl", words[1], check=True)
+            return [f"{command}: {line}" for line in self.differences()]
         if words[0] == "carrier":
             self.set_carrier(*words[1:])
             return [f"{command}: {line}" for line in self.differences()]

@@ -381,6 +381,12 @@ def with_its_link_down(host: Host) -> None:
     sends(PEER)(host)
 
 
+def with_its_route_ignored(host: Host) -> None:
+    host.set("ip.ignore_routes_with_linkdown", 1)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
+    sends(PEER)(host)
+
+
 def without_a_wire(host: Host) -> None:
     host.delete(OURS)
     sends("8.8.8.8")(host)

@@ -1,6 +1,6 @@
 """Provokers of the reasons of forwarding: packets of the peer for another host."""
 
-from smolctl.stack.config.link import set_up
+from smolctl.stack.config.link import set_carrier, set_up
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import udp
@@ -38,6 +38,12 @@ def forwarded_by_route(kind: RouteType) -> Provoker:
 
 def forwarded_into_a_link_that_is_down(host: Host) -> None:
     set_up(host.stack.shared, host.dev("tap1"), False, host.now)
+    passing()(host)
+
+
+def forwarded_by_a_route_that_is_ignored(host: Host) -> None:
+    host.set("ip.ignore_routes_with_linkdown", 1)
+    set_carrier(host.stack.shared, host.dev("tap1"), False, host.now)
     passing()(host)
 
 

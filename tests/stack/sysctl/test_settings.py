@@ -109,7 +109,7 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     differs = {item.key for item in known if item.linux != str(item.show(item.default))}
     # Linux counts packets that wait for a neighbor in bytes since 3.3, fragments in bytes alone.
     # A dead gateway is passed over among several next hops as among several routes.
-    multipath = "ip.fib_multipath_use_neigh"
+    multipath = {"ip.fib_multipath_use_neigh", "ip.multipath_carrier"}
     # RFC 1122 3.2.2.2 wants the new gateway on the link, which Linux' shared_media does not ask;
     # beside that its secure_redirects has no effect. That strangers are told no time is a choice.
     redirects = {"ip.shared_media", "ip.secure_redirects"}
@@ -118,4 +118,4 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     probing = "tcp.mtu_probing"
     # RFC 4429: a link-local address is of use at once, as its user expects of a cable.
     untimed = {"nd.optimistic_dad", "icmp.answer_timestamp"}
-    assert differs == {*counted, *redirects, *untimed, multipath, probing}
+    assert differs == {*counted, *redirects, *untimed, *multipath, probing}
