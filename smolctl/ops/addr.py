@@ -27,6 +27,8 @@ from smolctl.wire.address import (
     format_mac,
     interface_id,
     is_loopback,
+    is_multicast,
+    is_unspecified,
     link_local,
 )
 
@@ -72,9 +74,11 @@ def addr_row(address: Address, now: int) -> Row:
     row: Row = {
         "family": family_of(address.local).name,
         "local": format_address(address.local),
-        "prefixlen": address.plen,
     }
-    if isinstance(address, Address6) and address.metric != PREFIX_METRIC:
+    if address.peer is not None:
+        row["address"] = format_address(address.peer)
+    row["prefixlen"] = address.plen
+    if address.metric != _usual_metric(address):
         row["metric"] = address.metric
     if address.broadcast is not None:
         row["broadcast"] = format_address(address.broadcast)
@@ -91,6 +95,10 @@ def addr_row(address: Address, now: int) -> Row:
     return row
 
 
+def _usual_metric(address: Address) -> int:
+    return PREFIX_METRIC if isinstance(address, Address6) else 0
+
+
 def _flags(address: Address) -> list[str]:
     """Return what ``ip`` says of an address that is tested or joined, and whether it was asked."""
     own = address if isinstance(address, Address6) else None
@@ -104,7 +112,7 @@ def _flags(address: Address) -> list[str]:
         ("deprecated", address.deprecated),
         ("tentative", address.tentative),
         ("dynamic", address.lifetime.valid != FOREVER),
-        ("noprefixroute", own is not None and not own.prefix_route),
+        ("noprefixroute", not address.prefix_route),
         ("autojoin", address.autojoin),
     )
     return [name for name, holds in states if holds]
@@ -149,7 +157,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
 def replace(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address, or change the one that is there."""
     net, interface, new = _parse(ctx, args)
-    old = _there(net, interface, new)
+    old = _there(net, interface, new, args)
     if old is None:
         add_address(net, interface, new, ctx.now)
     else:
@@ -157,16 +165,25 @@ def replace(ctx: Context, args: Args) -> Iterable[Row]:
     return []
 
 
-def _there(net: Network, interface: Interface, new: Address) -> Address | None:
-    """Return the address that a new one would be; of IPv6, whatever its prefix length."""
-    plen = None if net.family is IPV6 else new.plen
-    return net.of(interface).addresses.find(new.local, plen)
+def _there(net: Network, interface: Interface, new: Address, args: Args) -> Address | None:
+    """Return the address that a new one would be; of IPv6, whatever its prefix length.
+
+    In IPv6 what is not said stays as it is (Linux ``inet6_addr_modify``).
+    """
+    addresses = net.of(interface).addresses
+    if net.family is IPV6:
+        old = addresses.find(new.local, None)
+        if old is not None:
+            new.metric = new.metric if "metric" in args else old.metric
+            new.peer = new.peer if "peer" in args else old.peer
+        return old
+    return addresses.find(new.local, new.plen, new.anchor)
 
 
 def change(ctx: Context, args: Args) -> Iterable[Row]:
     """Change an address that is there."""
     net, interface, new = _parse(ctx, args)
-    old = _there(net, interface, new)
+    old = _there(net, interface, new, args)
     if old is None:
         raise _absent(args, interface)
     change_address(net, interface, old, new, ctx.now)
@@ -179,7 +196,10 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     args.required("local")
     local, plen = args.prefix("local") or (0, None)
     net = ctx.stack.networks.for_address(local)
-    address = net.of(interface).addresses.find(local, plen)
+    near = None if plen is None or net.family is IPV6 else local
+    if (peer := args.prefix("peer")) is not None and net.family is not IPV6:
+        near, plen = peer[0], net.family.bits if peer[1] is None else peer[1]
+    address = net.of(interface).addresses.find(local, plen, near)
     label = args.text("label")
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
@@ -235,7 +255,16 @@ def _parse(ctx: Context, args: Args) -> tuple[Network, Interface, Address]:
     # Linux takes an address without a length as that of one host.
     local, net = prefix[0], ctx.stack.networks.for_address(prefix[0])
     plen = net.family.bits if prefix[1] is None else prefix[1]
+    peer = args.prefix("peer")
+    if peer is not None:
+        # As ip has it: the length is that of the peer's prefix, whatever the address says.
+        plen = net.family.bits if peer[1] is None else peer[1]
     new = net.new_address(local, plen, interface)
+    if peer is not None and peer[0] != local:
+        _check_peer(net, peer[0])
+        new.peer = peer[0]
+    new.prefix_route = not args.flag("noprefixroute")
+    new.metric = args.integer("metric", 0, 0xFFFFFFFF) or new.metric
     new.dad, new.autojoin = _dad(args, interface), args.flag("autojoin")
     new.lifetime = _lifetime(args, ctx.now)
     if isinstance(new, Address6):
@@ -254,11 +283,19 @@ def _parse(ctx: Context, args: Args) -> tuple[Network, Interface, Address]:
     scope = args.scope("scope")
     if scope is not None:
         new.scope = scope
-    new.label, new.broadcast = label, _broadcast(args, local, plen)
+    new.label, new.broadcast = label, _broadcast(args, new.anchor, plen)
     return net, interface, new
 
 
-_IPV6_WORDS = ("noprefixroute", "metric", "optimistic")
+def _check_peer(net: Network, peer: int) -> None:
+    if family_of(peer) is not net.family or is_multicast(peer) or is_unspecified(peer):
+        raise InvalidArgument(
+            f"peer {format_address(peer)} is not the address of one other host",
+            hint="smolctl addr add 10.0.0.1 peer 10.9.0.1/32 dev DEV",
+        )
+
+
+_IPV6_WORDS = ("optimistic",)
 
 
 def _parse6(args: Args, new: Address6) -> None:
@@ -268,9 +305,7 @@ def _parse6(args: Args, new: Address6) -> None:
             raise InvalidArgument(f"an IPv6 address has no {name}")
     # Linux takes "scope" and does not look at it: that of an IPv6 address follows from it.
     args.scope("scope")
-    new.prefix_route = not args.flag("noprefixroute")
     new.optimistic = args.flag("optimistic")
-    new.metric = args.integer("metric", 0, 0xFFFFFFFF) or PREFIX_METRIC
 
 
 def _lifetime(args: Args, now: int) -> Lifetime:
@@ -355,7 +390,7 @@ def _save(net: Network, interface: Interface, fresh: Network) -> Iterator[Saved]
 def _without(interface: Interface, usual: Address) -> Saved:
     """Return what takes away an address that a link has from the beginning."""
     args = _words(interface, usual)
-    gone = {"local": args["local"], "dev": interface.name}
+    gone = _name(args)
     return Saved("addr.del", gone, ("addr.add", args), key=f"no {args['local']}")
 
 
@@ -381,8 +416,7 @@ def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Itera
     for address in reversed(wanted):
         if not any(_same6(address, each) for each in usual):
             args = _words(interface, address)
-            undo = ("addr.del", {"local": args["local"], "dev": interface.name})
-            key = f"addr {interface.name} {args['local']}"
+            undo, key = ("addr.del", _name(args)), f"addr {interface.name} {args['local']}"
             yield Saved("addr.add", args, undo, f"addr6 {interface.name}", key)
 
 
@@ -396,16 +430,15 @@ def _same6(one: Address, other: Address) -> bool:
 
 
 def _same(one: Address, other: Address) -> bool:
-    return (one.local, one.plen, one.scope, one.label, one.broadcast, one.lifetime[:2]) == (
-        other.local, other.plen, other.scope, other.label, other.broadcast, other.lifetime[:2],
-    )  # fmt: skip
+    mine, theirs = _attributes(one), _attributes(other)
+    return (one.local, one.plen, one.label, mine) == (other.local, other.plen, other.label, theirs)
 
 
 def _make(interface: Interface, address: Address, made: AddressList) -> Iterator[Saved]:
     """Yield what adds one address behind those in ``made``, where it goes too."""
     args = _words(interface, address)
-    undo = ("addr.del", {"local": args["local"], "dev": interface.name})
-    group, key = f"addr {interface.name}", f"addr {interface.name} {args['local']}"
+    undo, group = ("addr.del", _name(args)), f"addr {interface.name}"
+    key = " ".join(map(str, (group, args["local"], args.get("peer", ""))))
     before = list(made.items)
     made.insert(copy(address))
     if made.items[:-1] == before:
@@ -419,13 +452,19 @@ def _make(interface: Interface, address: Address, made: AddressList) -> Iterator
 
 def _words(interface: Interface, address: Address) -> Words:
     """Return the arguments that add an address."""
-    args: Words = {
-        "local": f"{format_address(address.local)}/{address.plen}",
-        "dev": interface.name,
-    }
+    args: Words = {"local": format_address(address.local), "dev": interface.name}
+    if address.peer is None:
+        args["local"] = f"{args['local']}/{address.plen}"
+    else:
+        args["peer"] = f"{format_address(address.peer)}/{address.plen}"
     if not isinstance(address, Address6) and address.label != interface.name:
         args["label"] = address.label
     return args | _attributes(address)
+
+
+def _name(args: Words) -> Words:
+    """Return the arguments that delete the address which others add."""
+    return {name: args[name] for name in ("local", "peer", "dev") if name in args}
 
 
 def _attributes(address: Address) -> Words:
@@ -442,14 +481,14 @@ def _attributes(address: Address) -> Words:
     for name, seconds in zip(("valid_lft", "preferred_lft"), address.lifetime[:2], strict=True):
         if seconds != FOREVER:
             args[name] = str(seconds)
+    if not address.prefix_route:
+        args["noprefixroute"] = True
+    if address.metric != _usual_metric(address):
+        args["metric"] = str(address.metric)
     if isinstance(address, Address6):
-        if not address.prefix_route:
-            args["noprefixroute"] = True
-        if address.metric != PREFIX_METRIC:
-            args["metric"] = str(address.metric)
         return args
     if address.broadcast is not None:
-        last = address.local | (1 << (32 - address.plen)) - 1
+        last = address.anchor | (1 << (32 - address.plen)) - 1
         usual = address.plen < 31 and address.broadcast == last
         args["broadcast"] = "+" if usual else format_address(address.broadcast)
     if address.scope is not (Scope.HOST if is_loopback(address.local) else Scope.GLOBAL):

@@ -61,7 +61,7 @@ def _there(where: str) -> Any:
 _LINK = "dev stats"
 _ADDR = (
     "local dev broadcast label scope dad nodad autojoin metric noprefixroute optimistic valid_lft"
-    " preferred_lft family"
+    " preferred_lft peer family"
 )
 _ADDR_SELECT = (
     "dev to scope label up tentative dadfailed autojoin optimistic deprecated temporary family"
@@ -102,7 +102,7 @@ OPS: dict[str, Operation] = {
     "addr.add": Operation("addr.add", _ADDR),
     "addr.replace": Operation("addr.replace", _ADDR),
     "addr.change": Operation("addr.change", _ADDR),
-    "addr.del": Operation("addr.delete", "local dev label family"),
+    "addr.del": Operation("addr.delete", "local dev label peer family"),
     "addr.flush": Operation("addr.flush", _ADDR_SELECT),
     "route.show": Operation("route.show", _ROUTE_SELECT),
     "route.add": Operation("route.add", _ROUTE),

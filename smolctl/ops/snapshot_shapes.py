@@ -75,15 +75,15 @@ LINK = Shape(
     medium=word(Medium), mac=MAC,
 )  # fmt: skip
 NETEM = Shape(Netem(), "delay_ns jitter_ns loss corrupt duplicate reorder rate")
-_ADDRESS = "plen label secondary dad tentative dadfailed autojoin deprecated"
+_ADDRESS = "plen label secondary dad tentative dadfailed autojoin deprecated prefix_route metric"
 _ADDRESS_KINDS = {
-    "local": ADDRESS, "broadcast": ADDRESS, "scope": word(Scope), "other_mac": MAC,
+    "local": ADDRESS, "peer": ADDRESS, "broadcast": ADDRESS, "scope": word(Scope), "other_mac": MAC,
     "lifetime": LIFETIME,
 }  # fmt: skip
 ADDRESS4 = Shape(Address(_NOT_YET, _NOT_YET, Scope.GLOBAL, ""), _ADDRESS, **_ADDRESS_KINDS)
 ADDRESS6 = Shape(
     Address6(_NOT_YET, _NOT_YET, Scope.GLOBAL, ""),
-    _ADDRESS + " prefix_route metric temporary stable_privacy optimistic", **_ADDRESS_KINDS,
+    _ADDRESS + " temporary stable_privacy optimistic", **_ADDRESS_KINDS,
 )  # fmt: skip
 DAD = Shape(
     DadEntry(Address(0, 0, Scope.GLOBAL, ""), Phase.WAITING),

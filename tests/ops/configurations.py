@@ -122,6 +122,8 @@ class Changes:
         extra = self._maybe(0.2, broadcast=("+", "10.0.0.255", "-"), scope=SCOPES,
                             label=(dev, f"{dev}:x"))  # fmt: skip
         extra |= self._maybe(0.05, nodad=(True,))
+        extra |= self._maybe(0.1, metric=("50",), noprefixroute=(True,))
+        extra |= self._maybe(0.15, peer=("10.9.0.1/24", "10.9.0.9/32", "10.0.0.9"))
         return f"addr.{verb}", {"dev": dev, "local": local, **extra}
 
     def _route(self) -> tuple[str, Row]:
@@ -183,6 +185,7 @@ class Changes:
         if verb == "del":
             return "addr.del", args
         extra = self._maybe(0.2, nodad=(True,), metric=("50",), noprefixroute=(True,))
+        extra |= self._maybe(0.15, peer=("2001:db8:77::1", "2001:db8:77::2/64"))
         return f"addr.{verb}", {**args, **extra}
 
     def _route6(self) -> tuple[str, Row]:

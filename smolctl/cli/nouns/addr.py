@@ -90,7 +90,7 @@ def flushed(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     for row in rows:
         for info in row.get("addr_info", [row]):
             device = row.get("ifname", row.get("dev", ""))
-            yield f"Deleted {info['local']}/{info['prefixlen']} dev {device}"
+            yield f"Deleted {_address(info, out)} dev {device}"
 
 
 def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,8 +129,15 @@ _LOCAL = Place(
 _KINDS = ("primary", "secondary", "permanent", "dynamic", "deprecated")
 _SCOPE = Word(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
 _LABEL = Word(("label",), "label of the address, such as tap0:web", "LABEL")
+_PEER = Word(
+    ("peer", "remote"),
+    "address of the other end; of IPv4 its prefix gets the route, not the address's own",
+    "ADDR/LEN",
+    type=Prefix(short=False),
+)
 _CHANGE = (
     _DEV.but(required=True),
+    _PEER,
     Word(
         ("broadcast", "brd"),
         'broadcast address; "+" is the last address of the prefix, "-" (the default) is none',
@@ -142,8 +149,8 @@ _CHANGE = (
     Word(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
     Word(("nodad",), "use it at once, even with arp.dad=1"),
     Word(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
-    Word(("noprefixroute",), "of IPv6: no route to its network comes with it"),
-    Word(("metric", "priority", "preference"), "of IPv6: metric of that route (256)", "NUMBER"),
+    Word(("noprefixroute",), "no route to its network comes with it"),
+    Word(("metric", "priority", "preference"), "metric of that route (0; of IPv6 256)", "NUMBER"),
     Word(("optimistic",), "of IPv6: use it while it is tested (RFC 4429)"),
     Word(
         ("valid_lft",),
@@ -157,7 +164,7 @@ _CHANGE = (
         "SECONDS|forever",
         values=("forever",),
     ),
-    *refused("peer remote anycast"),
+    *refused("anycast"),
     *refused(flags="home mngtmpaddr"),
 )
 _SELECT = (
@@ -210,6 +217,8 @@ COMMAND = Noun(
             "smolctl addr add 10.0.0.1/24 dev tap0 dad",
             "smolctl addr add 2001:db8::1/64 dev tap0 valid_lft 3600 preferred_lft 1800",
             "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
+            "smolctl addr add 10.0.0.1 peer 10.9.0.1/32 dev tap0",
+            "smolctl addr add 10.3.0.1/24 dev tap0 metric 50",
             notes="With dad or arp.dad=1, the address is tentative for 4 to 7 s, while ARP probes"
             " ask whether another host has it (RFC 5227). If nobody answers, it is used;"
             " otherwise it is dadfailed. IPv6 addresses are always tested, in 1 to 2 s (RFC 4862),"
@@ -222,7 +231,12 @@ COMMAND = Noun(
             "addr del",
             "delete an address",
             request("addr.del"),
-            (_LOCAL.but(complete="prefix"), _DEV.but(required=True), _LABEL.but(complete="label")),
+            (
+                _LOCAL.but(complete="prefix"),
+                _DEV.but(required=True),
+                _PEER,
+                _LABEL.but(complete="label"),
+            ),
             examples=("smolctl addr del 10.0.0.1/24 dev tap0",),
             notes="Deleting the first address of a prefix also deletes the other addresses of"
             " that prefix, as in Linux, and the routes that need them.",

@@ -39,11 +39,7 @@ def missing_return(
         return None
     bits = net.family.bits
     where = next(
-        (
-            item
-            for item in net.of(source).addresses.items
-            if item.local >> bits - item.plen == header.src >> bits - item.plen
-        ),
+        (item for item in net.of(source).addresses.items if item.holds(header.src, bits)),
         None,
     )
     next_hop = header.dst if way.next_hop is None else way.next_hop

@@ -36,7 +36,7 @@ def hosts(net: Network, interface: Interface) -> list[Address]:
 
 def networks(net: Network, interface: Interface) -> str:
     """Return the addresses of an interface with their prefix lengths; "no address" for none."""
-    return networks_text([(item.local, item.plen) for item in hosts(net, interface)])
+    return networks_text([(item.anchor, item.plen) for item in hosts(net, interface)])
 
 
 def address(net: Network, interface: Interface, ip: int) -> dict[str, object]:
@@ -192,8 +192,7 @@ def missing(net: Network, interface: Interface, ip: int) -> dict[str, object]:
 
 def holds(item: Address, ip: int) -> bool:
     """Tell whether an address is in the network of one of the same family."""
-    shift = family_of(ip).bits - item.plen
-    return ip >> shift == item.local >> shift
+    return item.holds(ip, family_of(ip).bits)
 
 
 def _within(ip: int, plen: int) -> bool:

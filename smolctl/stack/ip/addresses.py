@@ -70,6 +70,10 @@ class Address:
         autojoin: it is a group that the interface is in for as long as the address is there (Linux
             IFA_F_MCAUTOJOIN), and nobody's own: nothing is sent from it, and no route follows.
         lifetime: how long it is there, and preferred.
+        peer: the address of the other end of a link between two; None without one. Of IPv4, the
+            network is that one's, and ``plen`` the length of its prefix.
+        prefix_route: its network gets a route (Linux: no IFA_F_NOPREFIXROUTE).
+        metric: of that route.
         deprecated: its preferred time has run out. An IPv6 address is then not chosen for new
             packets while another one will do; of IPv4, nothing follows (Linux).
     """
@@ -87,17 +91,31 @@ class Address:
     autojoin: bool = False
     lifetime: Lifetime = ENDLESS
     deprecated: bool = False
+    peer: int | None = None
+    prefix_route: bool = True
+    metric: int = 0
+
+    @property
+    def anchor(self) -> int:
+        """The address whose network this one is in: its own, or its peer's (Linux ifa_address)."""
+        return self.local if self.peer is None else self.peer
 
     def change(self, new: "Address") -> None:
         """Take over what was said of the same address anew."""
         self.label, self.scope, self.broadcast = new.label, new.scope, new.broadcast
         self.dad = new.dad if new.dad is not None else self.dad
         self.lifetime = new.lifetime
+        self.peer, self.prefix_route, self.metric = new.peer, new.prefix_route, new.metric
 
     def network(self, bits: int) -> int:
-        """Return the network address: ``local`` with its host bits cleared."""
+        """Return the network address: ``anchor`` with its host bits cleared."""
         shift = bits - self.plen
-        return self.local >> shift << shift
+        return self.anchor >> shift << shift
+
+    def holds(self, address: int, bits: int) -> bool:
+        """Tell whether an address of the same family is in its network (Linux inet_ifa_match)."""
+        shift = bits - self.plen
+        return address >> shift == self.anchor >> shift
 
 
 class AddressList:
@@ -167,10 +185,15 @@ class AddressList:
             if (each.network(bits), each.plen) in networks and each not in left_out
         ]
 
-    def find(self, local: int, plen: int | None) -> Address | None:
-        """Return the address ``local`` (of that prefix length, when one is given)."""
+    def find(self, local: int, plen: int | None, near: int | None = None) -> Address | None:
+        """Return the address ``local`` (of that prefix length, when one is given).
+
+        Args:
+            near: an address that must be in its network, which may be a peer's.
+        """
         for address in self.items:
-            if address.local == local and plen in (None, address.plen):
+            within = near is None or address.holds(near, self.bits)
+            if address.local == local and plen in (None, address.plen) and within:
                 return address
         return None
 
@@ -205,11 +228,7 @@ class AddressList:
 
     def holds(self, address: int) -> bool:
         """Tell whether an address is in the network of any of these."""
-        bits = self.bits
-        return any(
-            address >> bits - item.plen == item.local >> bits - item.plen and not item.autojoin
-            for item in self.items
-        )
+        return any(item.holds(address, self.bits) and not item.autojoin for item in self.items)
 
     def select(self, destination: int | None, scope: Scope) -> int | None:
         """Return the source address for a destination (Linux ``inet_select_addr``).
@@ -226,8 +245,7 @@ class AddressList:
                 continue
             if destination is None:
                 return address.local
-            shift = self.bits - address.plen
-            if destination >> shift == address.local >> shift:
+            if address.holds(destination, self.bits):
                 return address.local
             if first is None:
                 first = address.local
@@ -238,8 +256,7 @@ class AddressList:
         for address in self.items:
             usable = not (address.tentative or address.autojoin)
             if address.secondary and usable and address.scope <= scope:
-                shift = self.bits - address.plen
-                near = destination is None or destination >> shift == address.local >> shift
+                near = destination is None or address.holds(destination, self.bits)
                 if near and self.source_of(address) == address.local:
                     return address.local
         return None

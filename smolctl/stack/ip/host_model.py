@@ -86,7 +86,7 @@ def is_away(net: Network, interface: Interface, route: Route) -> bool:
 def is_near(net: Network, interface: Interface, *wanted: int) -> bool:
     """Tell whether one network of the interface holds all these addresses."""
     for item in net.of(interface).addresses.items:
-        shift = net.family.bits - item.plen
-        if not item.autojoin and all(ip >> shift == item.local >> shift for ip in wanted):
+        bits = net.family.bits
+        if not item.autojoin and all(item.holds(ip, bits) for ip in wanted):
             return True
     return False

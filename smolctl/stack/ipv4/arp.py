@@ -89,7 +89,7 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     if sender != 0 and (ours or sender == target) and not addresses.holds(sender):
         if settings["arp.accept_from"] == SUBNET:
             return reason.ARP_SENDER_OFF_SUBNET, shown
-        networks = tuple((item.local, item.plen) for item in addresses.items if not item.autojoin)
+        networks = tuple((item.anchor, item.plen) for item in addresses.items if not item.autojoin)
         packet.step("sender", "ok", Stranger(sender, interface.name, networks))
     if not ours and sender != 0 and settings["arp.accept_target"]:
         if message.op == arp.Op.REQUEST and sender != target:

@@ -48,6 +48,9 @@ def _routes_of(
 ) -> Derived:
     """Return the routes that one address brings.
 
+    Of a network that gets no route (``noprefixroute``) the broadcast addresses are known all the
+    same. The network is that of the peer where there is one.
+
     A tentative address is nobody's yet; only the way to its network is there. A group is nobody's
     at all. Deviation: Linux makes it local, so that what is sent to the group stays here.
 
@@ -65,25 +68,27 @@ def _routes_of(
     if address.autojoin:
         return {}
 
-    def add(kind: RouteType, prefix: int, plen: int, table: TableName, scope: Scope) -> None:
+    def add(kind: RouteType, prefix: int, plen: int, scope: Scope, metric: int = 0) -> None:
+        table = TableName.MAIN if kind is RouteType.UNICAST else TableName.LOCAL
         routes.append(
-            Route(prefix, plen, kind, table, dev, None, source, scope=scope, protocol=KERNEL)
+            Route(
+                prefix, plen, kind, table, dev, None, source, metric, scope=scope, protocol=KERNEL
+            )
         )
 
-    local, main = TableName.LOCAL, TableName.MAIN
     if not address.tentative:
-        add(RouteType.LOCAL, address.local, bits, local, Scope.HOST)
+        add(RouteType.LOCAL, address.local, bits, Scope.HOST)
     if up:
         if address.broadcast is not None and address.broadcast != (1 << bits) - 1:
-            add(RouteType.BROADCAST, address.broadcast, bits, local, Scope.LINK)
+            add(RouteType.BROADCAST, address.broadcast, bits, Scope.LINK)
         network = address.network(bits)
         alone = network == address.local and address.plen == bits
         if not (address.secondary or network == 0 or alone):
-            if own_network:
-                add(RouteType.LOCAL, network, address.plen, local, Scope.HOST)
-            else:
-                add(RouteType.UNICAST, network, address.plen, main, Scope.LINK)
+            if own_network and address.prefix_route:
+                add(RouteType.LOCAL, network, address.plen, Scope.HOST, address.metric)
+            elif address.prefix_route:
+                add(RouteType.UNICAST, network, address.plen, Scope.LINK, address.metric)
             if broadcast and address.plen < bits - 1:
                 last = network | (1 << (bits - address.plen)) - 1
-                add(RouteType.BROADCAST, last, bits, local, Scope.LINK)
+                add(RouteType.BROADCAST, last, bits, Scope.LINK)
     return by_identity(routes)

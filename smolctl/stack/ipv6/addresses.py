@@ -28,24 +28,21 @@ class Address6(Address):
     """One IPv6 address of an interface.
 
     Attributes:
-        prefix_route: the network of the address gets a route (Linux: no IFA_F_NOPREFIXROUTE).
-        metric: of that route.
+        metric: of the routes to its network and to its peer.
         temporary: it was made for privacy and is preferred as source (RFC 8981, RFC 6724 rule 7).
         stable_privacy: it does not tell the MAC (RFC 7217).
         optimistic: it is used while it is tested (RFC 4429).
     """
 
-    prefix_route: bool = True
     metric: int = 256
     temporary: bool = False
     stable_privacy: bool = False
     optimistic: bool = False
 
-    def change(self, new: Address) -> None:
-        """Take over what was said of the same address anew (Linux ``inet6_addr_modify``)."""
-        Address.change(self, new)
-        assert isinstance(new, Address6)
-        self.prefix_route, self.metric = new.prefix_route, new.metric
+    @property
+    def anchor(self) -> int:
+        """The address whose network this one is in: its own, whoever its peer is."""
+        return self.local
 
 
 class AddressList6(AddressList):

@@ -7,7 +7,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import by_identity
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ipv6.addresses import Address6, is_optimistic
+from smolctl.stack.ipv6.addresses import is_optimistic
 from smolctl.wire.address import IPV6, IPV6_MARK, LOOPBACK6
 
 _BITS = IPV6.bits
@@ -32,19 +32,16 @@ def derived_routes(interface: Interface, some: Collection[Address], *, up: bool)
 
 
 def _routes(interface: Interface, address: Address) -> Iterator[Route]:
-    """Yield the routes of one address: to itself, to its network, and to the network's routers."""
+    """Yield the routes of one address: to itself, its network, its peer, the network's routers."""
     local, plen = address.local, address.plen
     if address.autojoin:
         return
     yield from _to_itself(interface, address)
-    network, wanted, metric = address.network(_BITS), local != LOOPBACK6, MULTICAST_METRIC
-    if isinstance(address, Address6):
-        wanted, metric = wanted and address.prefix_route, address.metric
-    if wanted:
-        prefix, kind = network, RouteType.UNICAST
-        yield Route(
-            prefix, plen, kind, TableName.MAIN, interface.name, metric=metric, protocol=KERNEL
-        )
+    if local != LOOPBACK6 and address.prefix_route:
+        yield _on_link(interface, address.network(_BITS), plen, address.metric)
+    if address.peer is not None and _is_ours(address):
+        # Linux __ipv6_ifa_notify: whether its network gets a route or not.
+        yield _on_link(interface, address.peer, _BITS, address.metric)
     anycast = anycast_of(address) if interface.settings["ip6.forward"] else None
     if anycast is not None:
         yield _route(interface, anycast, _BITS, RouteType.ANYCAST, 0)
@@ -56,8 +53,12 @@ def _to_itself(interface: Interface, address: Address) -> Iterator[Route]:
     A tentative one is nobody's yet (RFC 4862 5.4), unless it is optimistic; a group is nobody's at
     all.
     """
-    if not address.autojoin and (is_optimistic(address) or not address.tentative):
+    if _is_ours(address):
         yield _route(interface, address.local, _BITS, RouteType.LOCAL, 0)
+
+
+def _is_ours(address: Address) -> bool:
+    return not address.autojoin and (is_optimistic(address) or not address.tentative)
 
 
 def anycast_of(address: Address) -> int | None:
@@ -67,6 +68,12 @@ def anycast_of(address: Address) -> int | None:
     """
     network = address.network(_BITS)
     return network if address.plen < _POINT_TO_POINT and network != IPV6_MARK else None
+
+
+def _on_link(interface: Interface, prefix: int, plen: int, metric: int) -> Route:
+    """Return a route to who is on the link."""
+    kind, table = RouteType.UNICAST, TableName.MAIN
+    return Route(prefix, plen, kind, table, interface.name, metric=metric, protocol=KERNEL)
 
 
 def _route(interface: Interface, prefix: int, plen: int, kind: RouteType, metric: int) -> Route:

@@ -177,7 +177,7 @@ def _called(packet: Packet, message: NeighborAdvertisement) -> list[Address]:
         for item in interface.ipv6.addresses.items
         if solicited_node(item.local) == header.dst
         and (in_use(item) or is_optimistic(item))
-        and header.src >> bits - item.plen == item.local >> bits - item.plen
+        and item.holds(header.src, bits)
     ]
 
 

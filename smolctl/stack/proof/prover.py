@@ -150,9 +150,7 @@ class Prover:
             return True
         networks = net.of(self._stack.interface(out.name)).addresses.items
         bits = net.family.bits
-        if hop == way.dst and any(
-            hop >> bits - i.plen == i.local >> bits - i.plen for i in networks
-        ):
+        if hop == way.dst and any(item.holds(hop, bits) for item in networks):
             return True
         return _is_configured(net.fib, way)
 
