@@ -9,20 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smolctl.device.netlink import Netlink, NetlinkError, attributes
+from smolctl.host import filters, xfrm
+from smolctl.host.filters import Chain
 from smolctl.host.links import Link
 from smolctl.host.namespace import OWN
 from smolctl.host.proc import lines, read_bytes
 from smolctl.host.values import text
 
-NETFILTER, XFRM = 12, 6
-"""Protocols of netlink: their tables are for root alone."""
-# linux/netfilter/nfnetlink.h, nf_tables.h
-_GET_CHAIN, _GET_RULE = 10 << 8 | 4, 10 << 8 | 7
-_NF_HEADER = struct.Struct("=BBH")
-_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5
-_DROP = 0
-# linux/xfrm.h
-_GET_STATE, _GET_POLICY = 0x12, 0x15
 # linux/rtnetlink.h
 _GET_QDISC, _GET_FILTER = 38, 46
 _TC_HEADER = struct.Struct("=BxxxiIII")  # family, interface, handle, parent, info
@@ -48,6 +41,8 @@ class Hook(NamedTuple):
         what: the same in words: "3 chains, 12 rules".
         link: name of the link at which it is; "" for all.
         drops: a policy is known that drops what no rule accepts.
+        chains: of a packet filter: those that are asked.
+        policies: of IPsec.
     """
 
     name: str
@@ -55,6 +50,8 @@ class Hook(NamedTuple):
     what: str
     link: str = ""
     drops: bool = False
+    chains: tuple[Chain, ...] = ()
+    policies: tuple[xfrm.Policy, ...] = ()
 
 
 def read(kernel: Netlink, links: Iterable[Link]) -> tuple[Hook, ...]:
@@ -77,36 +74,44 @@ def _unreadable(name: str, what: str, link: str = "") -> Hook:
 
 def _nftables() -> Iterator[Hook]:
     try:
-        with Netlink(NETFILTER) as filters:
-            header = _NF_HEADER.pack(0, 0, 0)
-            chains = [attributes(each, 4) for each in filters.dump(_GET_CHAIN, header)]
-            rules = filters.dump(_GET_RULE, header)
+        chains = filters.nftables()
     except NetlinkError as error:
         if error.errno_name in ("EPERM", "EACCES"):
             yield _unreadable("nftables", "rules")
         return
-    based = [chain for chain in chains if _CHAIN_HOOK in chain]
-    dropping = [
-        f"{text(chain.get(_CHAIN_TABLE))} {text(chain.get(_CHAIN_NAME))}"
-        for chain in based
-        if int.from_bytes(chain.get(_CHAIN_POLICY, b"\1")) == _DROP
-    ]
-    if based:
-        what = f"chains at hooks: {len(based)}, rules: {len(rules)}"
-        if dropping:
-            what += f", policy drop: {', '.join(dropping)}"
-        yield Hook("nftables", len(rules) + len(dropping), what, drops=bool(dropping))
+    if chains:
+        yield _filter("nftables", chains, filters.told(chains))
+
+
+def _filter(name: str, chains: tuple[Chain, ...], what: str) -> Hook:
+    dropping = sum(chain.drops for chain in chains)
+    number = sum(chain.rules for chain in chains) + dropping
+    return Hook(name, number, what, drops=bool(dropping), chains=chains)
 
 
 def _iptables() -> Iterator[Hook]:
-    for file, tool in (("ip", "iptables"), ("ip6", "ip6tables"), ("arp", "arptables")):
+    for each in filters.XTABLES:
         try:
-            tables = lines(f"{OWN}/{file}_tables_names")
+            tables = sorted(lines(f"{OWN}/{each.file}"))
         except OSError:
-            yield _unreadable(tool, "rules")
+            yield _unreadable(each.tool, "rules")
             continue
+        if not tables:
+            continue
+        try:
+            chains = filters.iptables(each, tables)
+        except OSError:
+            yield _unreadable(each.tool, "rules")
+        else:
+            if not all(chain.idle for chain in chains):
+                yield _filter(each.tool, chains, filters.tables_told(chains))
+    try:
+        tables = lines(f"{OWN}/arp_tables_names")
+    except OSError:
+        yield _unreadable("arptables", "rules")
+    else:
         if tables:
-            yield Hook(tool, len(tables), f"tables: {', '.join(sorted(tables))}")
+            yield Hook("arptables", len(tables), f"tables: {', '.join(sorted(tables))}")
 
 
 def _conntrack() -> Iterator[Hook]:
@@ -131,15 +136,14 @@ def _ipvs() -> Iterator[Hook]:
 
 def _xfrm() -> Iterator[Hook]:
     try:
-        with Netlink(XFRM) as ipsec:
-            states, policies = ipsec.dump(_GET_STATE, b""), ipsec.dump(_GET_POLICY, b"")
+        policies, states = xfrm.read()
     except NetlinkError as error:
         if error.errno_name in ("EPERM", "EACCES"):
             yield _unreadable("xfrm", "policies of IPsec")
         return
     if states or policies:
-        what = f"policies: {len(policies)}, states: {len(states)}"
-        yield Hook("xfrm", len(policies) + len(states), what)
+        what = f"policies: {len(policies)}, states: {states}"
+        yield Hook("xfrm", len(policies) + states, what, policies=policies)
 
 
 def _multicast_routing() -> Iterator[Hook]:

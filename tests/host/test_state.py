@@ -10,12 +10,13 @@ import pytest
 
 from smolctl.device.netlink import Netlink
 from smolctl.errors import DeviceError
-from smolctl.host import groups, hooks, reading, sockets, sysctls
+from smolctl.host import filters, groups, hooks, reading, sockets, sysctls
 from smolctl.host.namespace import inside
 from smolctl.stack.sysctl.linux_names import found
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.wire.address import parse_address
 from tests.kit.netns import Namespace, require_root_and
+from tests.kit.nftables import add_chains
 
 pytestmark = pytest.mark.netns
 
@@ -225,3 +226,55 @@ def test_changes_are_heard(netns: Namespace) -> None:
             return [*said, kernel.heard(), kernel.heard()]
 
     assert inside(netns.name, work) == [False, True, True, False]
+
+
+def test_policies_of_ipsec_are_read(netns: Namespace) -> None:
+    words = (
+        "src",
+        "10.0.0.0/24",
+        "dst",
+        "10.9.0.0/16",
+        "proto",
+        "udp",
+        "dport",
+        "53",
+        "dir",
+        "out",
+    )
+    netns.run("ip", "xfrm", "policy", "add", *words, "action", "block", check=True)
+    try:
+        (hook,) = (each for each in reading.read(netns.name).hooks if each.name == "xfrm")
+    finally:
+        netns.run("ip", "xfrm", "policy", "flush", check=True)
+    (policy,) = hook.policies
+    assert (policy.direction, policy.blocks, policy.transforms) == ("out", True, False)
+    assert (policy.src, policy.src_plen) == (parse_address("10.0.0.0"), 24)
+    assert (policy.dst, policy.dst_plen) == (parse_address("10.9.0.0"), 16)
+    assert (policy.proto, policy.dport, policy.sport) == (17, (53, 0xFFFF), (0, 0))
+
+
+def test_chains_of_nftables_are_read(netns: Namespace) -> None:
+    """Made by netlink itself, since nft(8) is not everywhere: a table, two chains, no rule."""
+    if inside(netns.name, add_chains):
+        pytest.skip("this kernel has no nftables")
+    (hook,) = (each for each in reading.read(netns.name).hooks if each.name == "nftables")
+    told = {(chain.name, chain.hook, chain.kind, chain.drops) for chain in hook.chains}
+    assert told == {("in", "input", "filter", True), ("out", "output", "filter", False)}
+    assert hook.drops
+    assert [chain.idle for chain in hook.chains].count(True) == 1
+    assert "policy drop: t in" in hook.what
+
+
+def test_chains_of_iptables_are_read(netns: Namespace) -> None:
+    """The kernel makes a table as soon as somebody asks for it: without rules, all is accepted."""
+
+    def asked() -> tuple[filters.Chain, ...]:
+        return filters.iptables(filters.XTABLES[0], ["filter"])
+
+    try:
+        chains = inside(netns.name, asked)
+    except OSError:
+        pytest.skip("this kernel has no iptables")
+    assert [chain.hook for chain in chains] == ["input", "forward", "output"]
+    assert all(chain.idle for chain in chains)
+    assert not [each for each in reading.read(netns.name).hooks if each.name == "iptables"]
