@@ -92,10 +92,11 @@ def _prepare(ask: Ask, opened: socket.socket) -> None:
     if ask.ttl:
         if ask.six:
             opened.setsockopt(level, socket.IPV6_UNICAST_HOPS, ask.ttl)
-            opened.setsockopt(level, socket.IPV6_MULTICAST_HOPS, ask.ttl)
         else:
             opened.setsockopt(level, socket.IP_TTL, ask.ttl)
-            opened.setsockopt(level, socket.IP_MULTICAST_TTL, ask.ttl)
+        if ask.proto != "tcp":
+            groups = socket.IPV6_MULTICAST_HOPS if ask.six else socket.IP_MULTICAST_TTL
+            opened.setsockopt(level, groups, ask.ttl)
     if ask.tos:
         opened.setsockopt(level, socket.IPV6_TCLASS if ask.six else socket.IP_TOS, ask.tos)
     if ask.broadcast:

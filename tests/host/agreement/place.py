@@ -10,6 +10,8 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import groupby
 from typing import TypeVar
 
 from smolctl.device import rtnetlink
@@ -63,15 +65,16 @@ class Place:
 
     def ip(self, lines: Iterable[str]) -> list[str]:
         """Run lines of ``ip``, without that word, in order; return those that were refused."""
-        commands = list(lines)
-        # One by one is what a shell would do; in a batch, ip ends at a word that it does not know.
-        done = self.inside(lambda: _batch(commands))
-        bad = [
-            int(line.rpartition(":")[2])
-            for line in done.stderr.splitlines()
-            if line.startswith("Command failed -:")
-        ]
-        return [commands[number - 1] for number in bad]
+        refused: list[str] = []
+        for option, group in groupby(lines, _family_option):
+            commands = list(group)
+            done = self.inside(partial(_batch, option, commands))
+            refused += [
+                commands[int(line.rpartition(":")[2]) - 1]
+                for line in done.stderr.splitlines()
+                if line.startswith("Command failed -:")
+            ]
+        return refused
 
     def sysctl(self, values: Mapping[str, str]) -> None:
         """Set sysctls, named as their files below /proc/sys/net.
@@ -100,10 +103,16 @@ class Place:
             self.fd = -1
 
 
-def _batch(commands: list[str]) -> subprocess.CompletedProcess[str]:
+def _family_option(line: str) -> str:
+    """Return the option with which a line begins: in a batch, lines have none."""
+    return line[:2] if line.startswith(("-4", "-6")) else ""
+
+
+def _batch(option: str, commands: list[str]) -> subprocess.CompletedProcess[str]:
+    lines = [line.removeprefix(option) for line in commands]
     return subprocess.run(
-        ["ip", "-force", "-batch", "-"],
-        input="\n".join(commands) + "\n",
+        ["ip", *([option] if option else []), "-force", "-batch", "-"],
+        input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
         timeout=60,

@@ -72,7 +72,7 @@ class Wire:
     def frames(self) -> list[bytes]:
         """Return what has left by the link since the last time."""
         found = []
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # EAGAIN; or the link is down
             while True:
                 read = os.read(self._fd, _MOST) if self._packets is None else self._received()
                 found.append(read)
