@@ -21,15 +21,16 @@ def mac(data: bytes) -> str:
     return data.hex(":")
 
 
-def frame_event(link: str, frame: bytes) -> str | None:
+def frame_event(link: str, frame: bytes, *, linked: bool = True) -> str | None:
     """Return what leaves by a link; None of what nobody asked for.
 
     Args:
         link: its name.
         frame: with an Ethernet header.
+        linked: the link has addresses of its own; else the header says nothing.
     """
     kind = int.from_bytes(frame[12:14])
-    to, body = mac(frame[:6]), frame[14:]
+    to, body = mac(frame[:6]) if linked else "-", frame[14:]
     if kind == _ARP:
         return f"{link}> {_arp(body, to)}"
     if kind not in (_IPV4, _IPV6):

@@ -5,6 +5,7 @@ from random import Random
 
 from tests.host.agreement.questions import Ask
 from tests.host.agreement.random_host import Address, World
+from tests.host.agreement.wires import LinkSpec
 
 _ANYWHERE: list[list[Address]] = [
     [IPv4Address(each) for each in (
@@ -56,10 +57,30 @@ class Questioner:
         pool = rng.choices(pools, weights)[0] or anywhere
         return self._one(pool)
 
+    def _beyond(self, version: int) -> Address:
+        """Return an address for which the host is a router."""
+        there = [each for each in self.world.targets if each.version == version]
+        near = [each for _, each in self.world.near if each.version == version]
+        return self._one(self.rng.choice([there, near]) or _ANYWHERE[version == 6])
+
+    def _links(self) -> list[LinkSpec]:
+        links = self.world.host.links
+        ports = {port for spec in links for port in spec.ports}
+        return [each for each in links if each.name not in ports]
+
     def _link(self) -> str:
-        ports = {port for spec in self.world.host.links for port in spec.ports}
-        names = [each.name for each in self.world.host.links if each.name not in ports]
-        return self.rng.choice(names)
+        return self.rng.choice(self._links()).name
+
+    def _entrances(self, *, linked: bool) -> list[str]:
+        """Return the links by which a frame can come in: where there is a signal."""
+        dead = {spec.name for spec in self.world.host.links if not spec.carrier}
+        return [
+            each.name
+            for each in self._links()
+            if each.name not in dead
+            and not dead.intersection(each.ports)
+            and not (linked and each.kind == "tun")
+        ]
 
     def _send(self, version: int) -> Ask:
         rng = self.rng
@@ -95,9 +116,7 @@ class Questioner:
         own = self._own(version)
         dst = self._one(own) if own and rng.random() < 0.6 else self._target(version)
         proto = "nd" if version == 6 else "arp"
-        linked = [each.name for each in self.world.host.links if each.kind != "tun"]
-        ports = {port for spec in self.world.host.links for port in spec.ports}
-        names = [name for name in linked if name not in ports]
+        names = self._entrances(linked=True)
         if not names or dst.is_multicast:
             return self._send(version)
         return Ask("receive", proto, src, str(dst), iif=rng.choice(names), topic=proto)
@@ -119,10 +138,15 @@ class Questioner:
         rng = self.rng
         own = self._own(version)
         dst = self._target(version)
-        if kind == "receive" and own:
+        if kind == "receive" and own and rng.random() < 0.7:
             dst = self._one(own)
+        if kind == "forward" and rng.random() < 0.7:
+            dst = self._beyond(version)
         proto = rng.choices(["udp", "tcp", "icmp"], [6, 2, 3])[0]
-        iif = self._link()
+        entrances = self._entrances(linked=False)
+        if not entrances:
+            return self._send(version)
+        iif = rng.choice(entrances)
         src = self._sender(version)
         if rng.random() < 0.06:
             src = str(self._target(version))

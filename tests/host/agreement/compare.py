@@ -1,0 +1,85 @@
+"""The kernel beside the twin: the same host, the same questions, and what differs."""
+
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from tests.host.agreement.host import Host
+from tests.host.agreement.observer import Far, Observer
+from tests.host.agreement.predicted import Oracle, Prediction
+from tests.host.agreement.questions import Ask
+from tests.host.agreement.random_asks import Questioner
+from tests.host.agreement.random_host import Maker
+
+PER_HOST = 10
+"""Questions about each random host."""
+
+
+class Compared(NamedTuple):
+    """One question with both answers.
+
+    Attributes:
+        seed: of the random host; a name of one made by hand.
+        host, ask: the question.
+        refused: commands that the kernel did not take.
+        seen: the kernel's events.
+        predicted: those of the twin.
+    """
+
+    seed: str
+    host: Host
+    ask: Ask
+    refused: tuple[str, ...]
+    seen: frozenset[str]
+    predicted: Prediction
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both say the same."""
+        return self.seen == self.predicted.events
+
+    @property
+    def warned(self) -> bool:
+        """Whether the twin said that it may be wrong."""
+        return bool(self.predicted.notes)
+
+    def report(self) -> str:
+        """Return it for people, with commands that make the host."""
+        refused = set(self.refused)
+        script = "\n".join(
+            line for line in self.host.script().splitlines()
+            if line.removeprefix("ip -n t ") not in refused
+        )  # fmt: skip
+        return "\n".join((
+            f"# seed {self.seed}", script, f"# why --host {self.ask.words()}",
+            f"#   the kernel: {', '.join(sorted(self.seen)) or 'nothing'}",
+            f"#   the twin:   {', '.join(sorted(self.predicted.events)) or 'nothing'}"
+            f" ({self.predicted.verdict})",
+            *(f"#   it warned:  {note.text}" for note in self.predicted.notes),
+        ))  # fmt: skip
+
+
+def compared(seed: str, host: Host, asks: Iterable[Ask], far: Far) -> Iterator[Compared]:
+    """Yield questions about a host with both answers.
+
+    The host is read again before each of them: what came before has changed it.
+    """
+    headless = frozenset(spec.name for spec in host.links if spec.kind == "tun")
+    observer = Observer(host, far)
+    try:
+        for ask in asks:
+            oracle = Oracle(observer.read(), headless)
+            predicted = oracle.ask(ask)
+            seen = observer.ask(ask)
+            yield Compared(seed, host, ask, tuple(observer.refused), seen, predicted)
+    finally:
+        observer.close()
+
+
+def random_compared(seed: int, count: int, far: Far) -> Iterator[Compared]:
+    """Yield random questions about a random host."""
+    rng = Random(seed)
+    world = Maker(rng).make()
+    questioner = Questioner(world, rng)
+    asks = [questioner.ask() for _ in range(count)]
+    yield from compared(str(seed), world.host, asks, far)

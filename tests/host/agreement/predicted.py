@@ -1,0 +1,153 @@
+"""Events of a question as the twin of a host predicts them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from smolctl.host.reading import HostState
+from smolctl.host.twin import Note, twin
+from smolctl.stack.clone.stack_clone import clone_for_packet
+from smolctl.stack.explain.predict import Question, Sender, happen_to_come_in, send_out
+from smolctl.stack.explain.predict_tcp import conclude
+from smolctl.stack.interface import Interface
+from smolctl.stack.link.outbox import frames_of
+from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
+from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire.address import format_address, parse_address
+from tests.host.agreement.frames import frame_event
+from tests.host.agreement.injected import injected
+from tests.host.agreement.questions import FAR_MAC, Ask
+
+_SENDER = "the sender"
+_TURNS = 64
+_FAR = bytes.fromhex(FAR_MAC.replace(":", ""))
+_NOW_NS = 1_000_000_000_000
+
+
+class Prediction(NamedTuple):
+    """The events that a twin predicts, and what it says about itself.
+
+    Attributes:
+        events: as the observer has them.
+        verdict: the fate and the reason's name.
+        notes: what the twin could not express.
+    """
+
+    events: frozenset[str]
+    verdict: str
+    notes: tuple[Note, ...]
+
+
+class Oracle:
+    """The twin of a host as it was read."""
+
+    def __init__(self, state: HostState, headless: frozenset[str]) -> None:
+        """Make the twin.
+
+        Args:
+            state: the host.
+            headless: names of links whose frames have no Ethernet header.
+        """
+        self._state, self._headless = state, headless
+        self._twin = twin(state, _NOW_NS)
+
+    def ask(self, ask: Ask) -> Prediction:
+        """Return what becomes of a packet."""
+        clone = clone_for_packet(self._twin.stack)
+        before, trace = _waiting(clone), Trace()
+        told: list[str] = []
+        if ask.kind == "send":
+            sender = send_out(clone, self._question(ask), _NOW_NS, trace)
+            _run_out(clone)
+            if isinstance(sender, TcpSocket):
+                conclude(clone.tcp, clone.loopback, sender, _NOW_NS, trace)
+            told = list(_told(sender, trace))
+        else:
+            link = clone.interface(ask.iif)
+            frame = injected(ask, self._mac(link), self._is_for_all(ask))
+            if link.name in self._headless:
+                frame = link.mac + _FAR + (b"\x86\xdd" if ask.six else b"\x08\x00") + frame
+            happen_to_come_in(clone, link, frame, _NOW_NS, trace)
+        events = {*told, *self._left(clone), *_delivered(clone, before)}
+        reason = "" if trace.reason is None else trace.reason.name
+        return Prediction(frozenset(events), f"{trace.fate} {reason}".strip(), self._twin.notes)
+
+    def _question(self, ask: Ask) -> Question:
+        return Question(
+            ask.proto,
+            parse_address(ask.src) if ask.src else None,
+            parse_address(ask.dst),
+            ask.sport,
+            ask.dport,
+            ask.size,
+            ask.dev or None,
+            broadcast=ask.broadcast,
+            tos=ask.tos or None,
+            ttl=ask.ttl or None,
+            mark=ask.mark or None,
+            uid=ask.uid or None,
+        )
+
+    def _mac(self, link: Interface) -> bytes:
+        return b"" if link.name in self._headless else link.mac
+
+    def _is_for_all(self, ask: Ask) -> bool:
+        if ask.six or ask.proto == "arp":
+            return False
+        link = self._state.link_named(ask.iif)
+        return ask.dst == "255.255.255.255" or any(
+            each.broadcast == parse_address(ask.dst)
+            for each in self._state.addresses
+            if link is not None and each.ifindex == link.ifindex
+        )
+
+    def _left(self, clone: Stack) -> Iterator[str]:
+        for name, link in clone.interfaces.items():
+            for item in link.outbox:
+                for frame in frames_of(item):
+                    told = frame_event(name, frame, linked=name not in self._headless)
+                    if told is not None:
+                        yield told
+
+
+def _waiting(clone: Stack) -> dict[str, int]:
+    """Return how much waits for each of the programs that receive."""
+    found = {_name(each): len(each.queue) for each in clone.udp if each.owner != _SENDER}
+    for each in clone.tcp:
+        if each.state is State.LISTEN and each.backlog is not None:
+            found[_name(each)] = len(each.backlog.queue)
+    return found
+
+
+def _delivered(clone: Stack, before: dict[str, int]) -> Iterator[str]:
+    for name, size in _waiting(clone).items():
+        if size > before.get(name, 0):
+            yield f"to {name}"
+
+
+def _name(socket: UdpSocket | TcpSocket) -> str:
+    proto = "tcp" if isinstance(socket, TcpSocket) else "udp"
+    zone = f"%{socket.dev}" if socket.dev else ""
+    return f"{proto} {format_address(socket.shown_local)}{zone} {socket.port}"
+
+
+def _run_out(clone: Stack) -> None:
+    """Let packets come back by the loopback until none does."""
+    for _ in range(_TURNS):
+        clone.tcp.flush(_NOW_NS)
+        if not clone.loopback.input(_NOW_NS):
+            break
+
+
+def _told(sender: Sender | None, trace: Trace) -> Iterator[str]:
+    """Yield what the sender is told: by its call, or later."""
+    if trace.fate is Fate.REJECTED and trace.direction is Direction.OUT:
+        yield f"error {trace.reason.errno_name if trace.reason else None}"
+    elif isinstance(sender, TcpSocket):
+        if sender.ended is not None:
+            yield f"told {sender.ended.errno_name}"
+    elif sender is not None:
+        for error in sender.errors:
+            yield f"told {error.errno_name}"
