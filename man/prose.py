@@ -237,6 +237,13 @@ carrier from the lower link, goes down and up with it, and is deleted with it. A
 of a VLAN that has no interface is dropped (rx-vlan-unknown). A tag with VLAN ID 0 has only a
 priority and is removed.
 
+A link of type mirror is like a link of another system, and goes nowhere: what it sends is thrown
+away, and nothing comes in. Number (ifindex), MAC and MTU, carrier, the interface below (link) and
+the one of which it is a port (master) are as told, and carrier and master can be set later. kind
+says what it is like; a frame that comes in by a port of a mirror is that mirror's, as with a bridge
+or bond. With address none it has no link addresses, as a TUN or a tunnel: nobody is asked for one.
+So why and route get tell what would happen on that system: smolctl host save makes such links.
+
 delay, jitter, loss, corrupt, duplicate, reorder and rate make a link as bad as a real network, in
 the words of tc-netem(8). They affect what this end sends; set them on both ends for both
 directions. At most 1000 frames or 4 MiB wait for a delay. Times are accurate to about a

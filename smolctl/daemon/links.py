@@ -84,6 +84,12 @@ def _open_dgram(name: str, options: Mapping[str, Any]) -> Device:
     return DgramDevice(name, **options)
 
 
+def _open_mirror(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.mirror import MirrorDevice
+
+    return MirrorDevice(name, **options)
+
+
 def _open_packet(name: str, options: Mapping[str, Any]) -> Device:
     from smolctl.device.packet import PacketDevice
 
@@ -99,6 +105,7 @@ def _open_pcap(name: str, options: Mapping[str, Any]) -> Device:
 OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "cable": _open_cable,
     "dgram": _open_dgram,
+    "mirror": _open_mirror,
     "packet": _open_packet,
     "pcap": _open_pcap,
     "stream": _open_stream,

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.device import AddressedDevice
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.ops import link_options, link_vlan, netem
+from smolctl.ops import link_mirror, link_options, link_vlan, netem
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved, Words
@@ -18,6 +18,7 @@ from smolctl.stack.config.link import (
     set_mtu,
     set_up,
 )
+from smolctl.stack.config.mirror import KIND as MIRROR
 from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.interface import (
@@ -63,6 +64,8 @@ def details_row(ctx: Context, interface: Interface) -> Row:
         row["netem"] = netem.options(interface.impairment.netem)
     if interface.vlan is not None:
         row["linkinfo"] = link_vlan.info(interface, interface.vlan)
+    elif interface.mirror is not None:
+        row["linkinfo"] = link_mirror.info(interface.mirror)
     elif not interface.loopback:
         info = ctx.links.details(interface.name)
         row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
@@ -78,30 +81,49 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         stats: add ``stats64``, as ``ip -s`` does.
     """
     row: Row = {"ifindex": interface.index}
-    if interface.vlan is not None:
-        row["link"] = interface.vlan.lower.name
+    lower = _lower(interface)
+    if lower is not None:
+        row["link"] = lower.name
     row |= {
         "ifname": interface.name,
         "flags": _flags(interface),
         "mtu": interface.mtu,
         "qdisc": _qdisc(interface),
+        **_master(interface),
         "operstate": _operstate(ctx, interface),
         "group": "default",
         "txqlen": OUTBOX_LIMIT,
-        "link_type": LOOPBACK if interface.loopback else "ether",
-        "address": format_mac(interface.mac),
-        "broadcast": format_mac(ZERO_MAC if interface.loopback else BROADCAST_MAC),
+        "link_type": LOOPBACK if interface.loopback else _LINK_TYPES[interface.medium],
     }
+    if interface.medium is not Medium.NONE:
+        row["address"] = format_mac(interface.mac)
+        row["broadcast"] = format_mac(ZERO_MAC if interface.loopback else BROADCAST_MAC)
     if stats:
         row["stats64"] = _stats64(interface)
     return row
+
+
+_LINK_TYPES = {Medium.ETHERNET: "ether", Medium.NONE: "none"}
+
+
+def _lower(interface: Interface) -> Interface | None:
+    """Return the interface below; None of one that is on none."""
+    if interface.vlan is not None:
+        return interface.vlan.lower
+    return None if interface.mirror is None else interface.mirror.lower
+
+
+def _master(interface: Interface) -> Row:
+    mirror = interface.mirror
+    return {} if mirror is None or mirror.master is None else {"master": mirror.master.name}
 
 
 def _qdisc(interface: Interface) -> str:
     """Return what holds frames back before the device takes them, in tc's words."""
     if interface.impairment is not None and interface.impairment.netem:
         return "netem"
-    return "noqueue" if interface.loopback or interface.vlan is not None else "pfifo"
+    bare = interface.loopback or interface.vlan is not None or interface.mirror is not None
+    return "noqueue" if bare else "pfifo"
 
 
 def _flags(interface: Interface) -> list[str]:
@@ -109,12 +131,16 @@ def _flags(interface: Interface) -> list[str]:
     flags = []
     if interface.up and not interface.carrier:
         flags.append("NO-CARRIER")
-    flags += ["LOOPBACK"] if interface.loopback else ["BROADCAST", "MULTICAST"]
+    if interface.medium is Medium.NONE:
+        flags += ["POINTOPOINT", "MULTICAST", "NOARP"]
+    else:
+        flags += ["LOOPBACK"] if interface.loopback else ["BROADCAST", "MULTICAST"]
     if interface.up:
         flags.append("UP")
         if interface.carrier:
             flags.append("LOWER_UP")
-    if interface.vlan is not None and not interface.vlan.lower.up:
+    lower = _lower(interface)
+    if lower is not None and not lower.up:
         flags.append("M-DOWN")
     return flags
 
@@ -127,8 +153,9 @@ def _operstate(ctx: Context, interface: Interface) -> str:
         return "LOWERLAYERDOWN"
     if not (interface.up and interface.carrier):
         return "DOWN"
-    # Linux's loopback has no carrier to watch, and says so.
-    return "UNKNOWN" if interface.loopback else "UP"
+    # Linux's loopback and TUN have no carrier to watch, and say so.
+    watched = not interface.loopback and interface.medium is not Medium.NONE
+    return "UP" if watched else "UNKNOWN"
 
 
 def _stats64(interface: Interface) -> dict[str, dict[str, int]]:
@@ -165,7 +192,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             f'"{kind}" is not a type of link: {", ".join(kinds)}',
             hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
         )
-    mtu, mac = _mtu(args, loopback=kind == LOOPBACK), args.mac("address")
+    mtu = _mtu(args, loopback=kind == LOOPBACK)
+    mac = None if link_mirror.has_no_address(args) else args.mac("address")
     check_interface(ctx.stack.interfaces, name, mtu or ETHERNET_MTU, mac)
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
@@ -177,6 +205,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         add_interface(ctx.stack.shared, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
     elif kind == link_vlan.KIND:
         link_vlan.add(ctx, name, args, mtu, mac)
+    elif kind == MIRROR:
+        link_mirror.add(ctx, name, args, mtu, mac)
     else:
         _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
         ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
@@ -221,7 +251,10 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     held = interface.impairment
     badness = netem.read(args, held.netem if held is not None else Netem())
     mode = args.choice("addrgenmode", ("eui64", "none", "random"))
-    if state is None and mtu is None and mac is None and badness is None and mode is None:
+    link_mirror.check(ctx, interface, args)
+    mirrored = any(word in args for word in ("carrier", "master", "nomaster"))
+    nothing = state is None and mtu is None and mac is None and badness is None and mode is None
+    if nothing and not mirrored:
         raise InvalidArgument(
             "link set needs something to set",
             hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|loss 10%|...",
@@ -252,6 +285,7 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
         set_sysctl(ctx.stack.udp, key, mode, origin="command line")
     if badness is not None:
         set_impairment(ctx.stack.shared, interface, badness)
+    link_mirror.set_(ctx, interface, args)
     if state is not None:
         set_up(ctx.stack.shared, interface, state == "up", ctx.now)
     return []
@@ -275,6 +309,11 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
                 yield Saved("link.set", {"dev": name, "state": "down"}, ("link.set", up))
             continue
         yield Saved("link.add", _words(interface), ("link.del", {"dev": name}), key=f"link {name}")
+    for interface in ctx.stack.interfaces.values():
+        if master := _master(interface):
+            told: Words = {"dev": interface.name, **master}
+            gone: Words = {"dev": interface.name, "nomaster": True}
+            yield Saved("link.set", told, ("link.set", gone), key=f"master of {interface.name}")
 
 
 def _words(interface: Interface) -> Words:
@@ -283,6 +322,8 @@ def _words(interface: Interface) -> Words:
     vlan = interface.vlan
     if not interface.loopback and (vlan is None or vlan.own_mac):
         args["address"] = format_mac(interface.mac)
+    if interface.mirror is not None:
+        args |= link_mirror.words(interface, interface.mirror)
     usual = LOOPBACK_MTU if interface.loopback else None if vlan is None else vlan.lower.mtu
     if interface.mtu != usual:
         args["mtu"] = str(interface.mtu)

@@ -43,6 +43,10 @@ def read(kind: str, args: Args) -> Options:
     """
     if kind == "loopback" and "address" in args:
         raise InvalidArgument('a loopback has no "address": no device carries its packets')
+    if kind != "mirror" and args.text("address") == "none":
+        raise InvalidArgument(
+            f'type {kind} has no "address none": each of its links has one', hint="leave it out"
+        )
     mine = KINDS.get(kind)
     for word, kinds in _OWNERS.items():
         if word in args and kind not in kinds:
@@ -187,6 +191,9 @@ KINDS: dict[str, LinkKind] = {
     "tap": LinkKind(("persist", "netns", "host", "offload"), _tap, "tap"),
     "cable": LinkKind(("cable",), _cable, "cable name c1"),
     "dgram": LinkKind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
+    "mirror": LinkKind(
+        ("ifindex", "kind", "carrier", "master", "link"), _nothing, "mirror kind bridge"
+    ),
     "packet": LinkKind(("link", "promisc"), _packet, "packet link eth0"),
     "pcap": LinkKind(("read", "write", "speed"), _pcap, "pcap read /tmp/trouble.pcap"),
     "vlan": LinkKind(("link", "id", "protocol"), _nothing, "vlan link eth0 id 5"),

@@ -97,7 +97,11 @@ OPS: dict[str, Operation] = {
         "link.add", "name type address mtu down family", "link_options.WORDS", "netem.WORDS"
     ),
     "link.del": Operation("link.delete", "dev family"),
-    "link.set": Operation("link.set_", "dev state mtu address addrgenmode family", "netem.WORDS"),
+    "link.set": Operation(
+        "link.set_",
+        "dev state mtu address addrgenmode carrier master nomaster family",
+        "netem.WORDS",
+    ),
     "addr.show": Operation("addr.show", _ADDR_SELECT + " stats details"),
     "addr.add": Operation("addr.add", _ADDR),
     "addr.replace": Operation("addr.replace", _ADDR),

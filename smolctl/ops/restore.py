@@ -23,7 +23,7 @@ from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.path_mtu import Path, PathMtu
 from smolctl.stack.fib.route import InsertMode, Route, Scope
 from smolctl.stack.fib.rule import Rule, Rules
-from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium, Vlan
+from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium, Mirror, Vlan
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.dad import DadEntry, Phase
 from smolctl.stack.ip.network import Network
@@ -134,6 +134,7 @@ class _Restorer:
         self._queues: list[tuple[Neighbor, str, list[Row]]] = []
         self._rules: dict[str, list[Rule]] = {IPV4.name: [], IPV6.name: []}
         self._labels: list[AddressLabel] = []
+        self._mirrors: list[tuple[Mirror, Row]] = []
         self._sockets = Sockets(self._stack, now)
         self._takers: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "link": self._link,
@@ -164,6 +165,11 @@ class _Restorer:
         """Return the stack, when all rows were taken."""
         stack = self._stack
         stack.interfaces.last_index = self._last_index
+        for mirror, told in self._mirrors:  # each may be on, or a port of, one that comes later
+            mirror.master, mirror.lower = (
+                stack.interface(told[name]) if name in told else None
+                for name in ("master", "lower")
+            )
         for (family, dev), memory in self._caches.items():
             net = stack.networks[_NETWORKS[family]]
             net.neighbors[dev].restore(memory, self._entries.get((family, dev), ()))
@@ -197,6 +203,9 @@ class _Restorer:
             lower = stack.interface(vlan["lower"])
             link.vlan = Vlan(lower, vlan["tpid"], vlan["vid"], vlan["own_mac"])
             lower.vlans[vlan["tpid"], vlan["vid"]] = link
+        if (said := row.get("mirror")) is not None:
+            link.mirror = Mirror(said["kind"], said["index"])
+            self._mirrors.append((link.mirror, said))
         if "netem" in row:
             netem = Netem(**shapes.NETEM.values(row["netem"], self._now))
             link.impairment = Impairment(netem, self._random, stack.timers.alarm)

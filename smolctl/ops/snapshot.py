@@ -16,7 +16,7 @@ from smolctl.ops.shapes import MAC
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import Route
-from smolctl.stack.interface import Interface
+from smolctl.stack.interface import Interface, Mirror
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import Address6
@@ -141,10 +141,21 @@ def _link(settings: Settings, link: Interface, now: int) -> Row:
             "lower": link.vlan.lower.name, "tpid": link.vlan.tpid, "vid": link.vlan.vid,
             "own_mac": link.vlan.own_mac,
         }  # fmt: skip
+    if link.mirror is not None:
+        row["mirror"] = _mirror(link.mirror)
     if link.impairment is not None:
         row["netem"] = shapes.NETEM.row(link.impairment.netem, now)
     if link.outbox:
         row["waiting"] = len(link.outbox)
+    return row
+
+
+def _mirror(told: Mirror) -> Row:
+    """Return what a mirror is like, as far as that was told."""
+    row: Row = {"kind": told.kind, "index": told.index}
+    for name, other in (("master", told.master), ("lower", told.lower)):
+        if other is not None:
+            row[name] = other.name
     return row
 
 

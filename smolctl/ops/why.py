@@ -185,10 +185,10 @@ def _entrance(stack: Stack, src: int, dst: int, zone: str | None) -> str | None:
     if zone is not None:
         return stack.interface(zone).name
     owner = net.interface_of(dst) if ours else None
-    if owner is None or owner.medium is not Medium.ETHERNET:
+    if owner is None or owner.medium is Medium.IP:
         way = route_output(net, RouteKey(src))
         owner = way.interface if isinstance(way, Way) else None
-    return owner.name if owner is not None and owner.medium is Medium.ETHERNET else None
+    return owner.name if owner is not None and owner.medium is not Medium.IP else None
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:

@@ -29,6 +29,9 @@ class Medium(StrEnum):
     """Ethernet II frames; next hops are resolved by ARP."""
     IP = "ip"
     """Bare IP packets; there is nothing to resolve (loopback)."""
+    NONE = "none"
+    """IP packets that a tunnel takes, without link addresses: there is nobody to ask for one (Linux
+    ARPHRD_NONE). In this process they have an Ethernet header of zeros, which nobody is told of."""
 
 
 LOOPBACK_MTU = 65536
@@ -85,6 +88,24 @@ class Vlan:
 
 
 @dataclass(slots=True, eq=False)
+class Mirror:
+    """The likeness to a link of another system, of an interface without a device of its own.
+
+    Attributes:
+        kind: of that link: "bridge", "veth", "tun", ...; "" where it is not told.
+        index: its number, if it was told; else 0.
+        master: the interface of which it is a port, and which gets the frames that come in by it
+            (Linux: a bridge, bond or team); None for none.
+        lower: the interface on which it is, or None.
+    """
+
+    kind: str = ""
+    index: int = 0
+    master: "Interface | None" = None
+    lower: "Interface | None" = None
+
+
+@dataclass(slots=True, eq=False)
 class Interface:
     """One interface of a stack.
 
@@ -105,6 +126,7 @@ class Interface:
             of a virtio header.
         vlan: whose VLAN it is, and which; None for an interface that has a device.
         vlans: the interfaces that are a VLAN of it, by tpid and VLAN ID.
+        mirror: what it is like, if it has no device and goes nowhere; else None.
         mtu_in: whether frames that come in must fit its MTU, too.
         options: the words it was added with that only links of its kind have, to add it again.
         impairment: what the link does to the frames before they get into the outbox, if anything.
@@ -138,6 +160,7 @@ class Interface:
     impairment: Impairment | None = None
     vlan: Vlan | None = None
     vlans: dict[tuple[int, int], "Interface"] = field(default_factory=dict)
+    mirror: Mirror | None = None
     mtu_in: bool = False
     options: Mapping[str, str | bool] = field(default_factory=dict)
     loopback: bool = field(init=False)
@@ -158,6 +181,12 @@ class Interface:
     def passed(self) -> "list[Interface]":
         """The interfaces that its frames pass: itself, those below, the one with a device last."""
         return [self] if self.vlan is None else [self, *self.vlan.lower.passed]
+
+    @property
+    def receiver(self) -> "Interface":
+        """The interface that gets what comes in: itself, or that of which it is a port."""
+        mirror = self.mirror
+        return self if mirror is None or mirror.master is None else mirror.master.receiver
 
     @property
     def has_peers(self) -> bool:
@@ -220,17 +249,21 @@ class Interfaces(dict[str, Interface]):
         self.last_index = 0
 
     def create(
-        self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
+        self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None, index: int = 0
     ) -> Interface:
         """Make an interface that is up, without addresses; see ``config.link.add_interface``.
 
         The networks are told that it is ready by who has made it ready.
+
+        Args:
+            index: its ifindex, which no other interface has; 0 for the next one.
         """
-        self.last_index += 1
+        index = index or self.last_index + 1
+        self.last_index = max(self.last_index, index)
         settings = self.settings.add_link(name)
         ipv4, ipv6 = (network.make_state(settings) for network in self.observers)
         mac = mac or ZERO_MAC
-        interface = Interface(name, self.last_index, kind, medium, mac, mtu, ipv4, ipv6, settings)
+        interface = Interface(name, index, kind, medium, mac, mtu, ipv4, ipv6, settings)
         self[name] = interface
         for network in self.observers:
             network.link_added(interface)

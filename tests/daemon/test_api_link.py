@@ -119,7 +119,7 @@ def test_down_and_up(api: Api) -> None:
         (
             {"name": "x", "type": "bridge"},
             "invalid-argument",
-            "cable, dgram, loopback, packet",
+            "cable, dgram, loopback, mirror, packet",
         ),
         ({"name": "lo", "type": "tap"}, "exists", '"lo" already exists'),
         ({"name": "", "type": "tap"}, "invalid-argument", "1 to 15"),

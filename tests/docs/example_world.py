@@ -70,6 +70,9 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "smolctl --stack lab stack stop": ("-n lab stack start",),
     "smolctl lab down no-route-back": ("lab up no-route-back",),
     "smolctl link set eth0 loss 10% delay 20ms jitter 5ms": ("link add eth0 type cable name c3",),
+    "smolctl link add veth1 type mirror kind veth master br0 carrier off": (
+        "link add br0 type mirror",
+    ),
     "smolctl link set eth0 loss 0 delay 0 jitter 0": ("link add eth0 type cable name c3",),
 }
 """Commands that an example needs before it."""

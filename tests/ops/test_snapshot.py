@@ -50,7 +50,7 @@ LEFT_OUT: dict[type, tuple[Shape, str]] = {
     Interface: (
         shapes.LINK,
         # said in other words, or of no importance to a prediction
-        "name ipv4 ipv6 settings vlan vlans options impairment loopback outbox"
+        "name ipv4 ipv6 settings vlan vlans mirror options impairment loopback outbox"
         " headroom counters flows flows_generation forward_flows forward_generation traced",
     ),
     Netem: (shapes.NETEM, ""),

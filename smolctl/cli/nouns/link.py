@@ -20,8 +20,7 @@ def heading(row: Mapping[str, Any], out: Output) -> str:
         f"<{','.join(row['flags'])}>",
         f"mtu {row['mtu']}",
     ]
-    if "qdisc" in row:
-        parts.append(f"qdisc {row['qdisc']}")
+    parts += [f"{word} {row[word]}" for word in ("qdisc", "master") if word in row]
     parts.append(f"state {_state(row['operstate'], out)}")
     parts += [f"{word} {row[key]}" for word, key in _HEADING_END if key in row]
     return " ".join(parts)
@@ -249,10 +248,9 @@ _VLAN_TRUE = {
 }
 """The same of ``link add ... type vlan``."""
 _LINUX_ALONE = refused(
-    "txqueuelen txqlen qlen alias name master netns vf xdp carrier "
+    "txqueuelen txqlen qlen alias name netns vf xdp "
     "protodown mode operstate broadcast brd trailers dynamic numtxqueues numrxqueues "
-    "gso_max_size vrf type",
-    flags="nomaster",
+    "gso_max_size vrf type"
 )
 _PATHS = ("connect", "listen", "local", "remote", "read", "write")
 
@@ -265,6 +263,10 @@ _NETEM = (
     Word(("duplicate",), "send some of the frames twice", "PERCENT"),
     Word(("reorder",), "send some of the frames without the delay", "PERCENT"),
     Word(("rate",), "maximum rate in bits a second, such as 10mbit", "RATE"),
+)
+_MIRROR = (
+    Word(("carrier",), "mirror: whether it has carrier", "on|off", values=("on", "off")),
+    Word(("master",), "mirror: the interface of which it is a port", "DEV", complete="link"),
 )
 _NETEM_NOTES = (
     "delay, jitter, loss, corrupt, duplicate, reorder and rate work as in tc-netem(8), on what"
@@ -308,7 +310,7 @@ COMMAND = Noun(
                     "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
                     " or another stack; cable: to your other stacks; packet: an interface of"
                     " this machine; pcap: a capture file; vlan: a VLAN of another interface;"
-                    " loopback: no device",
+                    " mirror: nothing, like a link of another system; loopback: no device",
                     "TYPE",
                     required=True,
                     values=LinkType.known,
@@ -322,7 +324,12 @@ COMMAND = Noun(
                     within=("type", "cable"),
                 ),
                 Word(("down",), "do not bring it up yet"),
-                Word(("address",), "its MAC address; by default a random one", "MAC", type=MAC),
+                Word(
+                    ("address",),
+                    "its MAC address, by default a random one; mirror: none if it has none",
+                    "MAC",
+                    type=MAC,
+                ),
                 _MTU,
                 Word(("persist",), "tap: the TAP device outlives the stack"),
                 Word(
@@ -355,7 +362,8 @@ COMMAND = Noun(
                 Word(("write",), "pcap: record what the stack sends", "FILE"),
                 Word(
                     ("link",),
-                    "packet: the interface of this machine; vlan: that of this stack below it",
+                    "packet: the interface of this machine; vlan, mirror: that of this stack below"
+                    " it",
                     "DEV",
                     complete="below",
                 ),
@@ -372,6 +380,9 @@ COMMAND = Noun(
                 ),
                 *refused("ingress-qos-map egress-qos-map"),
                 Word(("promisc",), "packet: take all frames that the interface sees"),
+                Word(("ifindex", "index"), "mirror: its number, by default the next", "NUMBER"),
+                Word(("kind",), "mirror: what it is like: bridge, veth, tun, ...", "WORD"),
+                *_MIRROR,
                 *_NETEM,
             ),
             examples=(
@@ -384,6 +395,8 @@ COMMAND = Noun(
                 "smolctl link add link tap0 name tap0.5 type vlan id 5",
                 "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
                 "smolctl link add name lo1 type loopback",
+                "smolctl link add br0 type mirror kind bridge ifindex 7",
+                "smolctl link add veth1 type mirror kind veth master br0 carrier off",
             ),
             notes="A TAP device that exists and belongs to you needs no privileges; creating one"
             " does, and so do netns and host. Type packet needs root or CAP_NET_RAW. No"
@@ -414,6 +427,8 @@ COMMAND = Noun(
                     "MODE",
                     values=("eui64", "none", "random"),
                 ),
+                *_MIRROR,
+                Word(("nomaster",), "mirror: it is no port any more"),
                 *_NETEM,
                 *(
                     Word((word,), "what is the case", value, type=Only(value), hidden=True)

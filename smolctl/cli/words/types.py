@@ -103,7 +103,7 @@ class LinkType(Type):
     """A type of link; those that Linux alone has are refused by name."""
 
     name = "type"
-    known = ("tap", "stream", "dgram", "cable", "packet", "pcap", "vlan", "loopback")
+    known = ("tap", "stream", "dgram", "cable", "packet", "pcap", "vlan", "mirror", "loopback")
     linux = (
         " amt bareudp batadv bond bridge can dsa dummy erspan geneve gre gretap gtp hsr ifb"
         " ip6erspan ip6gre ip6gretap ip6tnl ipip ipoib ipvlan ipvtap lowpan macsec macvlan macvtap"

@@ -120,6 +120,14 @@ def _stack_up(interface: Interface, shared: Shared) -> None:
         lower = shared.interfaces[interface.vlan.lower.name]
         interface.vlan = replace(interface.vlan, lower=lower)
     interface.vlans = {key: shared.interfaces[v.name] for key, v in interface.vlans.items()}
+    if (told := interface.mirror) is not None:
+        interface.mirror = replace(
+            told, master=_namesake(told.master, shared), lower=_namesake(told.lower, shared)
+        )
+
+
+def _namesake(interface: Interface | None, shared: Shared) -> Interface | None:
+    return None if interface is None else shared.interfaces[interface.name]
 
 
 # --- changes --------------------------------------------------------------------------------------

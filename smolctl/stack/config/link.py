@@ -101,6 +101,8 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
         delete_interface(shared, upper, now)
     if (vlan := interface.vlan) is not None:
         del vlan.lower.vlans[vlan.tpid, vlan.vid]
+    for other in interfaces.values():
+        forget_mirrored(other, interface)
     for item in interface.outbox:
         transmit_failed(shared.recorder, interface, item, reason.STACK_STOPPED, now)
     interface.outbox.clear()
@@ -111,6 +113,14 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
     interfaces.forget(interface)
     shared.events.link(ChangeType.DELETED, interface)
     shared.generation.touch()
+
+
+def forget_mirrored(interface: Interface, gone: Interface) -> None:
+    """Have a mirror be no port of an interface that is deleted, and not on it any more."""
+    told = interface.mirror
+    if told is not None:
+        told.master = None if told.master is gone else told.master
+        told.lower = None if told.lower is gone else told.lower
 
 
 def set_up(shared: Shared, interface: Interface, up: bool, now: int) -> None:

@@ -345,12 +345,17 @@ def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
     Raises:
         InvalidArgument: no frame can come in by the interface.
     """
-    if interface.medium is not Medium.ETHERNET:
+    if interface.medium is Medium.IP:
         raise InvalidArgument(
             f"nothing comes in by {interface.name} that was not sent here",
             hint="name an interface that has a wire: smolctl link show",
         )
+    if question.proto in ("arp", "nd") and interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(
+            f"nobody is asked for a link address on {interface.name}: there are none"
+        )
     src, dst = net.family.mark if question.src is None else question.src, question.dst
+    interface = interface.receiver
     sender, to = _sender_mac(net, interface, src), interface.mac
     if question.proto == "arp" or _is_for_all(net, interface, dst):
         to = BROADCAST_MAC

@@ -25,6 +25,7 @@ from smolctl.stack.trace.facts import (
     NotLearned,
     Owner,
     PassedOn,
+    PortOf,
     Resolved,
     Ruled,
     SpokenFor,
@@ -212,7 +213,15 @@ def _announced(facts: Announced) -> Told:
     return text, {"nexthop": ip, "sender": sender}
 
 
+def _port(facts: PortOf) -> Told:
+    what = f"a port of {facts.master}" + (f" ({facts.kind})" if facts.kind else "")
+    row: Row = {"dev": facts.dev, "master": facts.master}
+    return f"{facts.dev} is {what}, which gets the frame", row
+
+
 def _taken(facts: Taken) -> Told:
+    if not facts.lladdr:
+        return f"{facts.dev} took {facts.length} B", {"dev": facts.dev, "len": facts.length}
     text = f"{facts.dev} took {facts.length} B for {format_mac(facts.lladdr)}"
     return text, {
         "dev": facts.dev,
@@ -354,6 +363,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Stranger: _stranger,
     Asked: _asked,
     Announced: _announced,
+    PortOf: _port,
     Taken: _taken,
     Answer: _answer,
     Cut: _cut,

@@ -27,6 +27,7 @@ from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire import mld
 from smolctl.wire.address import (
     IPV6,
+    ZERO_MAC,
     family_of,
     format_address,
     format_endpoint,
@@ -313,7 +314,7 @@ def _answer_step(answer: Trace) -> Row:
     if answer.gateway is not None:
         row["gateway"] = format_address(answer.gateway)
         text += f" via {row['gateway']}"
-    if answer.linked:
+    if answer.linked and answer.frame[:6] != ZERO_MAC:  # that of a link that has no addresses
         row["lladdr"] = format_mac(answer.frame[:6])
         text += f" to {row['lladdr']}"
     return {**row, "text": text}

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from smolctl.stack import reason
-from smolctl.stack.interface import Interface
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.link.vlan import Member, member
 from smolctl.stack.packet import Packet, PacketType
+from smolctl.stack.trace.facts import PortOf
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import ethernet, snap, vlan
@@ -60,6 +61,9 @@ def frame_input(
         packet.record(reason.RX_IFACE_DOWN)
         interface.counters.rx_dropped += 1
         return
+    if interface.mirror is not None and interface.mirror.master is not None:
+        _port_input(protocols, interface, interface.mirror.master, frame, packet)
+        return
     header = ethernet.parse(frame)
     if isinstance(header, WireFault):
         packet.malformed(header)
@@ -80,7 +84,15 @@ def frame_input(
         to_all = dst == BROADCAST_MAC
         packet.pkt_type = PacketType.BROADCAST if to_all else PacketType.MULTICAST
         interface.counters.multicast += 1
-    trace.step("ethernet", "ok", now, header)
+    _protocol_input(protocols, packet, header, frame)
+
+
+def _protocol_input(
+    protocols: LinkProtocols, packet: Packet, header: ethernet.EthernetHeader, frame: bytes
+) -> None:
+    """Hand a frame that is for us to the protocol of its ethertype."""
+    if packet.interface.medium is not Medium.NONE:
+        packet.step("ethernet", "ok", header)
     protocol = protocols.input.get(header.ethertype)
     if protocol is None:
         _wrapped_input(protocols, packet, frame)
@@ -145,6 +157,24 @@ def _vlan_input(
     trace.dev = interface.name
     trace.step("vlan", "pick", now, tag)
     frame_input(protocols, interface, frame, now, trace, mark)
+
+
+def _port_input(
+    protocols: LinkProtocols, port: Interface, master: Interface, frame: bytes, packet: Packet
+) -> None:
+    """Take a frame that came in by a port: it is the bridge's, or the bond's.
+
+    Source: Linux br_handle_frame, bond_handle_frame.
+    """
+    kind = "" if master.mirror is None else master.mirror.kind
+    packet.step("port", "pick", PortOf(port.name, master.name, kind))
+    if frame[:6] == port.mac:
+        # A port's own address is the bridge's, too (Linux br_fdb_add_local).
+        frame = master.mac + frame[6:]
+    packet.trace.dev = master.name
+    master.counters.rx_packets += 1
+    master.counters.rx_bytes += len(frame)
+    frame_input(protocols, master, frame, packet.now, packet.trace, packet.mark)
 
 
 def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from smolctl.stack import reason
-from smolctl.stack.interface import OUTBOX_LIMIT, Interface
+from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.link.impairment import Effect, Impairment, percent
 from smolctl.stack.link.outbox import Item, TracedFrame, frames_of
 from smolctl.stack.packet import Packet
@@ -121,7 +121,10 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
             if isinstance(item, TracedFrame):
                 interface.traced -= 1
                 trace = item.trace
-                taken = Taken(interface.name, item.frame[:6], len(item.frame))
+                lladdr, size = item.frame[:6], len(item.frame)
+                if interface.medium is Medium.NONE:
+                    lladdr, size = b"", size - ethernet.HEADER_LEN
+                taken = Taken(interface.name, lladdr, size)
                 trace.step("device", "ok", now, taken)
                 passed_on = trace.direction is Direction.FORWARD
                 trace.settle(Fate.FORWARDED if passed_on else Fate.SENT, now)

@@ -6,7 +6,7 @@ from functools import partial
 from smolctl.errors import NoBuffers
 from smolctl.stack import events, reason
 from smolctl.stack.alarm import Alarm, earliest
-from smolctl.stack.interface import Interface, Interfaces
+from smolctl.stack.interface import Interface, Interfaces, Medium
 from smolctl.stack.link.output import drop_without_carrier, ethernet_output
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import (
@@ -113,6 +113,9 @@ class Neighbors(dict[str, NeighborCache]):
         if not out.carrier:
             # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
             drop_without_carrier(out, packet.recorder, packet.trace, now)
+            return
+        if out.medium is Medium.NONE:
+            ethernet_output(packet, ZERO_MAC, self.resolver.ethertype)
             return
         cache = self[out.name]
         known = cache.known(next_hop, packet, now)

@@ -141,7 +141,7 @@ class Prover:
         """
         out, hop = way.interface, way.next_hop
         net = self._stack.networks.for_address(hop)
-        if way.type is not WayType.UNICAST or out.medium is Medium.IP:
+        if way.type is not WayType.UNICAST or out.medium is not Medium.ETHERNET:
             return True
         entry = net.neighbors[out.name].lookup(hop)
         if entry is not None and entry.state is State.FAILED:

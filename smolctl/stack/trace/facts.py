@@ -158,8 +158,19 @@ class Announced(NamedTuple):
     sender: int
 
 
+class PortOf(NamedTuple):
+    """The frame came in by ``dev``, a port of ``master``, which is of a kind ("bridge", or "")."""
+
+    dev: str
+    master: str
+    kind: str
+
+
 class Taken(NamedTuple):
-    """The device took the frame, ``length`` bytes with its header; ``lladdr`` is whom it is for."""
+    """The device took the frame, ``length`` bytes with its header; ``lladdr`` is whom it is for.
+
+    That is b"" on a link that has no link addresses.
+    """
 
     dev: str
     lladdr: bytes

@@ -70,7 +70,7 @@ def for_neighbor(
     The MAC is asked for, as often as the sysctls allow.
     """
     out, hop = way.interface, way.next_hop
-    if way.type is not WayType.UNICAST or out.medium is Medium.IP or not out.carrier:
+    if way.type is not WayType.UNICAST or out.medium is not Medium.ETHERNET or not out.carrier:
         return False
     try:
         entry, actions = net.neighbors[out.name].ask(hop, way.src or 0, now)
