@@ -79,6 +79,7 @@ SEE_ALSO = {
     "reach": [("smolctl-why", "8"), ("smolctl-lab", "8")],
     "why": [
         ("smolctl-trace", "8"),
+        ("smolctl-host", "8"),
         ("smolctl-explain", "8"),
         ("smolctl-stats", "8"),
         ("smolctl-route", "8"),
@@ -735,6 +736,22 @@ each stack once for all that decides about a packet, and predicts in its own pro
 names the stack where the round trip breaks, and each fix the stack that it is for. What a snapshot
 of a stack does not hold is not looked at, such as fragments that wait for the rest of their
 datagram (smolctl-stack(8)).
+
+With --host they are about the Linux kernel of this machine, or one of its network namespaces. What
+smolctl-host(8) shows is read, which needs no root; a stack is made like it in the command's own
+process, in which time stands still; and that stack sends the packet, or takes it in. Nothing is
+sent, and the host does not change. The text speaks of links, routes and sysctls by Linux's names,
+and Linux's own name for a drop follows ours. A fix is proven on the copy before it is printed, as
+the command of ip or sysctl that does the same. None takes an address that may be another host's,
+and none makes up a gateway; where only that would help, "look" says what to find out.
+
+Below, "not looked at" names what could change the answer: chains of a packet filter that the packet
+passes, policies of IPsec that select it, programs at its links, a tunnel whose other end is not
+told, what the copy could not express. Without root, what may be there and cannot be read is named.
+If one of these decides, such as a chain that drops what no rule accepts, the verdict is "cannot
+say", and the exit status is 4. "trace it" is the command that has nftables tell what it does with
+such a packet. --check asks the kernel for the route of the packet as well (as ip route get does)
+and shows both where they differ. docs/host.md has more.
 
 why tcp is about a connection attempt. With both ends of a connection that there is, or that failed
 lately, it tells of that one instead: how it is, or why it failed.

@@ -9,7 +9,7 @@ OUT_OF_MEMORY = (MemoryError, SystemError)
 """Exceptions of a process without memory: CPython's C code loses a MemoryError at times, in imports
 above all, and raises SystemError, "error return without exception set"."""
 
-COMMANDS = ("smolctl ", "sudo ", "ip ", "make ", "setsockopt(")
+COMMANDS = ("smolctl ", "sudo ", "ip ", "sysctl ", "nft ", "nsenter ", "make ", "setsockopt(")
 """The beginnings of hints that can be tried as they stand; others are advice in words."""
 
 

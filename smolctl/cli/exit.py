@@ -39,12 +39,17 @@ OF_A_PATH = {
     UNKNOWN: "It cannot be said: the packet, or its answer, leaves the stacks that are looked at."
 }
 """The same of ``why --path`` and ``reach``, beside those of all commands."""
+OF_A_HOST = {
+    UNKNOWN: f"{OF_A_PATH[UNKNOWN][:-1]}; or, with --host, something decides that is not looked at."
+}
+"""The same of ``why``, which is also about the Linux host."""
 
 
 def meanings(noun: str) -> dict[int, str]:
     """Return the meanings of the exit statuses of a noun's commands."""
-    if noun in ("why", "reach"):
-        return dict(sorted({**MEANINGS, **OF_A_PATH}.items()))
+    more = {"why": OF_A_HOST, "reach": OF_A_PATH}.get(noun)
+    if more is not None:
+        return dict(sorted({**MEANINGS, **more}.items()))
     return OF_A_PROGRAM if noun == "exec" else MEANINGS
 
 

@@ -126,6 +126,35 @@ class Netlink:
                 return messages
         raise NetlinkError("the table changes while it is read, again and again", hint="try again")
 
+    def ask(self, kind: int, body: bytes) -> bytes:
+        """Return the one message that answers a question, without its netlink header.
+
+        Args:
+            kind: RTM_GETROUTE, ...
+            body: the header of that message, and what is asked.
+
+        Raises:
+            NetlinkError: the answer is an error, whose errno it has.
+        """
+        self._number += 1
+        header = _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, self._number, 0)
+        try:
+            self._socket.send(header + body)
+            while True:
+                data = self._socket.recv(_BUFFER)
+                for at, end, what, _, number in _messages(data):
+                    if number != self._number:
+                        continue
+                    if what == _ERROR and end - at >= _CODE.size:
+                        code = -_CODE.unpack_from(data, at)[0]
+                        raise OSError(code, os.strerror(code))
+                    return data[at:end]
+        except OSError as error:
+            why = error.strerror or "no answer"
+            failed = NetlinkError(f"the kernel answers: {why}")
+            failed.errno_name = errorcode.get(error.errno or 0)
+            raise failed from None
+
     def _dump(self, kind: int, body: bytes) -> tuple[list[bytes], bool]:
         """Return the messages, and whether the table stayed as it was meanwhile."""
         self._number += 1

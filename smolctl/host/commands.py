@@ -36,7 +36,7 @@ class Commands:
 
     def __init__(self, state: HostState, netns: str | None = None) -> None:
         self._state = state
-        self._ip, self._inside = _prefixes(netns)
+        self._ip, self._inside = prefixes(netns)
 
     # --- fixes ------------------------------------------------------------------------------------
 
@@ -76,6 +76,14 @@ class Commands:
         group, _, dev = words
         bits = 128 if ":" in group else 32
         return f"{self._ip} addr add {group}/{bits} dev {dev} autojoin"
+
+    def instead(self, command: str, dev: str = "") -> str:
+        """Return what to look at in the place of a command that has no counterpart on the host."""
+        words = command.removeprefix(_SMOLCTL).removeprefix("-6 ").split()
+        asked = _INSTEAD.get(" ".join(words[:2]), "")
+        return self.said(asked or f"smolctl explain {words[0]}", dev).format(
+            last=words[-1], third=words[2] if len(words) > 2 else "", dev=dev or "DEV"
+        )
 
     # --- sysctls ----------------------------------------------------------------------------------
 
@@ -188,7 +196,7 @@ class Commands:
         return f"{self._inside}ndisc6 {address} {dev}"
 
 
-def _prefixes(netns: str | None) -> tuple[str, str]:
+def prefixes(netns: str | None) -> tuple[str, str]:
     """Return how ``ip`` begins, and what stands in front of other commands."""
     if netns is None:
         return "ip", ""
@@ -198,6 +206,17 @@ def _prefixes(netns: str | None) -> tuple[str, str]:
     return f"ip -n {shlex.quote(netns)}", f"ip netns exec {shlex.quote(netns)} "
 
 
+_LISTENING = "which program is to listen there? what listens: smolctl socket show"
+_INSTEAD = {
+    "udp recv": _LISTENING,
+    "tcp listen": _LISTENING,
+    "udp send": "the sender has to allow it for its socket (SO_BROADCAST)",
+    "ping -b": "smolctl ping -b {last}",
+    "addr add": "who has it? the sender took this host for its owner, or for a router to it",
+    "addr replace": "wait a second, until nobody else has it: smolctl addr show {dev}",
+    "route add": "who is the router? smolctl neigh show",
+}
+"""Advice in the place of commands that are for stacks alone, or would claim what is others'."""
 _PROGRAMS: dict[str, Callable[[Commands, re.Match[str]], str]] = {
     **dict.fromkeys(("route", "rule", "neigh", "addr", "link", "maddr"), Commands._ip_command),
     **dict.fromkeys(("ping", "traceroute", "arping"), Commands._program),

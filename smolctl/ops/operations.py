@@ -85,7 +85,7 @@ _PING = (
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
 _SYN = "dst src dev ttl tos family"
-_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl mark uid family"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl mark uid dmac family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

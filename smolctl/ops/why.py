@@ -38,20 +38,36 @@ _ONLY = {
 
 def ask(ctx: Context, args: Args) -> Iterable[Row]:
     """Return what would happen to a packet that is not sent."""
-    question = asked(args, ctx.stack.networks)
-    proto, src, dst = question.proto, question.src, question.dst
-    dev, iif = _links(ctx.stack, args, src, dst)
-    stack, question, now = ctx.stack, question._replace(dev=dev, iif=iif), ctx.now
-    if proto == "tcp":
-        me = family_of(dst).mark if src is None else src
-        there = tell_connection(stack.tcp, Ends(me, question.sport, dst, question.dport), now)
+    stack, now = ctx.stack, ctx.now
+    question = question_of(args, stack)
+    if question.proto == "tcp":
+        me = family_of(question.dst).mark if question.src is None else question.src
+        ends = Ends(me, question.sport, question.dst, question.dport)
+        there = tell_connection(stack.tcp, ends, now)
         if there is not None:
             return [there]
     return aside(
         # they are copied
         len(stack.udp) + sum(map(_size, stack.networks.values())),
-        lambda: [_predicted(stack, question, now)],
+        lambda: [told(stack, question, now)[0]],
     )
+
+
+def question_of(args: Args, stack: Stack) -> Question:
+    """Return the packet that a request asks a stack about.
+
+    Raises:
+        InvalidArgument: it is none.
+        NoSuchDevice: it is to come in by an interface that is not there.
+    """
+    question = asked(args, stack.networks)
+    dev, iif = _links(stack, args, question.src, question.dst)
+    if question.dmac is not None and iif is None:
+        raise InvalidArgument(
+            "dmac is about a frame that comes in, and this packet is sent from here",
+            hint="say by which interface it comes in: iif DEV",
+        )
+    return question._replace(dev=dev, iif=iif)
 
 
 def asked(args: Args, networks: Networks) -> Question:
@@ -81,19 +97,23 @@ def asked(args: Args, networks: Networks) -> Question:
         args.integer("ttl", 1, 255),
         args.mark(),
         args.uid(),
+        args.mac("dmac"),
     )
     _check_asking(args, question)
     return question
 
 
-def _predicted(stack: Stack, question: Question, now: int) -> Row:
-    """Return the row of a prediction, of a connection with what is known of its peer."""
+def told(stack: Stack, question: Question, now: int) -> tuple[Row, Trace]:
+    """Return the row of a prediction, of a connection with what is known of its peer; its trace.
+
+    Raises: as ``predict``.
+    """
     trace = predict(stack, question, now)
     row = with_return(stack, verdict.tell(trace), trace)
     if question.proto == "tcp" and question.iif is None:
         for step in known_of(stack.tcp, question.dst, question.dport, now):
             row["steps"].append({"n": len(row["steps"]) + 1, **step})
-    return row
+    return row, trace
 
 
 def with_return(stack: Stack, row: Row, trace: Trace, patience_ns: int = 0) -> Row:

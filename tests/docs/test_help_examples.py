@@ -26,6 +26,8 @@ TO_THE_MACHINE = {
     "smolctl link add p0 type packet link eth0",
 }
 """These need root, and run in a network namespace."""
+OF_THE_HOST = {example for example in EXAMPLES if " --host " in example}
+"""These are about the machine, whatever it is like, and run in a network namespace."""
 WRITTEN = ("all.pcapng", "data", "big.bin")
 """Files that examples write."""
 INPUT = {"batch -": "addr add 10.3.0.1/24 dev lo\naddr show\n", "config diff -": world.LAB}
@@ -117,7 +119,7 @@ def words_of(env: SmolctlEnv, example: str) -> str:
 
 
 QUICK = sorted(
-    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE,
+    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE - OF_THE_HOST,
     key=lambda example: (not READS.search(EXAMPLES[example]), example),
 )
 
@@ -201,6 +203,30 @@ def test_an_example_that_needs_root(
     smolctl_env.enter(home)
     ended = smolctl_env.shell(example.replace("netns lab", f"netns {lab.name}")).wait(30)
     assert ended.returncode == 0, ended
+
+
+HOME = """
+link add eth0 type veth peer name eth1
+link add v0 type veth peer name v1
+link set eth0 up
+link set eth1 up
+addr add 10.0.0.1/24 dev eth0
+addr add 10.1.0.1/24 dev v0
+route add default via 10.0.0.254
+"""
+
+
+@pytest.mark.netns
+def test_examples_about_the_host(
+    smolctl_env: SmolctlEnv, netns_factory: Callable[[], Namespace]
+) -> None:
+    home = netns_factory()
+    home.run("ip", "-b", "-", input=HOME, check=True)
+    smolctl_env.enter(home)
+    lines = [example.replace("netns lab", f"netns {home.name}") for example in sorted(OF_THE_HOST)]
+    ended = smolctl_env.shell("; ".join(lines)).wait(60)
+    assert ended.stdout.count("verdict: ") == len(lines) > 3, ended
+    assert ended.stderr == ""
 
 
 def test_every_example_is_run_somewhere() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from smolctl.cli.nouns import why
+from smolctl.cli.nouns import why_text
 from smolctl.stack.explain.connection import tell_connection
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.explain.verdict import tell
@@ -53,7 +53,7 @@ def shown(row: dict[str, Any]) -> list[str]:
         f"verdict: {row['verdict']}",
         f"why:     {row['why']}",
         *(f"fix:     {fix}" for fix in row["fix"]),
-        *(line for line in why.what_helps(row, output()) if line.startswith("look")),
+        *(line for line in why_text.what_helps(row, output()) if line.startswith("look")),
         f"exit {0 if row['ok'] else 1}",
     ]
 

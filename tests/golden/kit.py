@@ -7,7 +7,7 @@ and the exit status.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from smolctl.cli.nouns import why
+from smolctl.cli.nouns import why_text
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.neighbor.states import State
@@ -77,7 +77,7 @@ def lines(row: dict[str, Any]) -> list[str]:
     """Return what is shown of an answer: its steps that are about what is sent in return too."""
     answers = [step for step in row["steps"] if step["stage"] == "answer"]
     told = [f"answer:  {step['result']:<6} {step['text']}" for step in answers]
-    told += [line for line in why.tell(row, output()) if line.startswith(SHOWN)]
+    told += [line for line in why_text.tell(row, output()) if line.startswith(SHOWN)]
     return [*told, f"exit {0 if row['ok'] else 1}"]
 
 

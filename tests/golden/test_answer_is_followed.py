@@ -9,6 +9,7 @@ from smolctl.stack.config.rule import add_rule
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.proxy import ProxyEntry
+from smolctl.stack.transport.socket_base import ANY
 from tests.golden.kit import (
     Golden,
     answer,
@@ -48,6 +49,12 @@ def routes_to_both(host: Host) -> None:
     host.set("ip.forward", 1)
 
 
+def listener(host: Host) -> None:
+    socket = host.stack.tcp.open("web")
+    host.stack.tcp.bind(socket, ANY, 80)
+    host.stack.tcp.listen(socket)
+
+
 GOLDEN = (
     Golden(
         "a ping of a neighbor is answered by its link, to its MAC address",
@@ -67,6 +74,18 @@ GOLDEN = (
         question("icmp", STRANGER, OURS, iif="tap0"),
         """
         answer:  reject 10.0.0.1 > 99.9.9.9 ICMP 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
+        verdict: answered, but the answer is not sent - tx-no-route
+        why:     the answer: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
+        fix:     smolctl route add default via 10.0.0.2
+        exit 1
+        """,
+    ),
+    Golden(
+        "a connection attempt from far away is answered, and no route leads back",
+        listener,
+        question("tcp", STRANGER, OURS, dport=80, iif="tap0"),
+        """
+        answer:  reject 10.0.0.1:80 > 99.9.9.9:40000 TCP 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         verdict: answered, but the answer is not sent - tx-no-route
         why:     the answer: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         fix:     smolctl route add default via 10.0.0.2

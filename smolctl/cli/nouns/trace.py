@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import link, packets, why
+from smolctl.cli.nouns import link, packets, why_text
 from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
@@ -21,7 +21,7 @@ def render(event: Event, out: Output) -> Iterator[str]:
         kind = "wait" if event["event"] == "wait" else "good" if event["ok"] else "bad"
         yield f"{head}  {out.paint(kind, event['verdict'])}  id {event['id']}"
         return
-    told = why.tell(event, out, short=not options.verbose)
+    told = why_text.tell(event, out, short=not options.verbose)
     yield from link.joined([f"{head}  id {event['id']}", *told], out)
 
 

@@ -1,119 +1,20 @@
 """``smolctl why``: why a packet goes the way it goes, or does not."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import pmtudisc, why_path
-from smolctl.cli.nouns.tables import aligned
-from smolctl.cli.output import Output
+from smolctl.cli.nouns import pmtudisc, why_host, why_path
+from smolctl.cli.nouns.why_text import render, render_list
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.endpoint import endpoint, has_port
-from smolctl.cli.words.grammar import Args, Place, Word, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 
 Row = dict[str, Any]
 _ANY = ("any", "-")
 """Words for a source that the stack is to choose."""
-
-
-_OTHERS_SHOWN = 4
-"""Routes of the table main that do not hold the destination, of which so many are shown."""
-
-
-_STEP = 20
-"""Columns in front of what is said about a step."""
-_RESULTS = {"ok": "good", "pick": "good", "skip": "quiet", "drop": "bad", "reject": "bad"}
-"""Colours of what came of a step; the rest had to wait, or is only noted."""
-
-
-def render(row: Row, out: Output) -> Iterator[str]:
-    """Yield a headline, one line a step, and verdict, why and fix.
-
-    With ``-v`` every route is shown that does not hold the destination.
-    """
-    tags = [f"id {row['id']}"] if "id" in row else []
-    tags += [_places(row)] if "dev" in row else []
-    tags += [row["kind"]] if row["kind"] == "predicted" else []
-    yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
-    yield from tell(row, out)
-
-
-def _places(row: Row) -> str:
-    """Return the interface; of a packet that goes on to another one, both."""
-    came, dev = row.get("iif", row["dev"]), str(row["dev"])
-    return dev if came == dev else f"{came} > {dev}"
-
-
-def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
-    """Yield what comes below the headline.
-
-    Args:
-        short: why and fix only when there is a reason, or where to look.
-    """
-    if "cause" in row:
-        number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
-        yield f"because of: {row['cause']['summary']}{number}"
-    steps = row["steps"] if out.options.verbose else _without_others(row["steps"])
-    yield from _steps(steps, row.get("reason"), out)
-    kind = "wait" if "reason" in row else "good"
-    yield from out.labelled("verdict", row["verdict"], kind if row["ok"] else "bad")
-    if not short or "reason" in row or "look" in row:
-        yield from out.labelled("why", row["why"])
-        yield from what_helps(row, out)
-
-
-def what_helps(row: Row, out: Output) -> Iterator[str]:
-    """Yield the commands that are proven to help, a line each, or where to look."""
-    for number, command in enumerate(row["fix"]):
-        yield from out.labelled("or" if number else "fix", command, "good")
-    if not row["fix"] and "look" in row:
-        yield from out.labelled("look", row["look"])
-    elif not row["fix"]:
-        yield from out.labelled("fix", "nothing to fix")
-
-
-def _without_others(steps: list[Row]) -> list[Row]:
-    """Return the steps, with most of the routes that do not hold the address made one line."""
-    others = [step for step in steps if step.get("cause") == "prefix"]
-    shown = [step["n"] for step in others if "type" not in step][:_OTHERS_SHOWN]
-    hidden = [step["n"] for step in others if step["n"] not in shown]
-    if len(hidden) < 2:
-        return steps
-    text = f"{len(hidden)} others do not hold the address (-v shows them)"
-    last = others[-1]["n"]
-    before = [step for step in steps if step["n"] <= last and step["n"] not in hidden]
-    after = [step for step in steps if step["n"] > last]
-    return [*before, {**others[-1], "text": text}, *after]
-
-
-def _steps(steps: list[Row], blamed: str | None, out: Output) -> Iterator[str]:
-    """Yield one line a step; what the "why" line below says is not said twice."""
-    number, last = 0, ""
-    for step in steps:
-        stage = step["stage"]
-        head = " " * 13
-        if stage != last:
-            number, last = number + 1, stage
-            head = f"{number:>3} {stage:<8} "
-        text = blamed if blamed is not None and step.get("reason") == blamed else step["text"]
-        kind = _RESULTS.get(step["result"], "wait")
-        result = out.paint(kind, step["result"]) + " " * (6 - len(step["result"]))
-        plain = kind == "good" or ("reason" not in step and kind != "quiet")
-        lines = out.folded(f"{head}{result} ", _STEP, text, "" if plain else kind)
-        yield from (line.rstrip() for line in lines)
-
-
-def render_list(rows: list[Row], out: Output) -> Iterator[str]:
-    """Yield a table of packets."""
-    cells = [
-        [row["id"], row["dir"], row.get("dev", ""), row["summary"], row["verdict"]] for row in rows
-    ]
-    yield from aligned(
-        cells, ("ID", "DIR", "DEV", "PACKET", "VERDICT"), right=(0,), width=out.width
-    )
 
 
 def _show(session: Session, row: Row) -> int:
@@ -138,6 +39,10 @@ def _predict(proto: str) -> Any:
         if src not in (None, *_ANY):
             request["src"] = src
         request = {key: value for key, value in request.items() if value is not None}
+        if why_host.wanted(request):
+            if why_path.wanted(request):
+                raise UsageFault("--host and --path cannot be used together", hint="one of them")
+            return why_host.show(session, {**request, "dst": dst})
         if why_path.wanted(request):
             return why_path.show(session, {**request, "dst": dst})
         return _show(session, session.call("why.ask", dst=dst, **request)[0])
@@ -166,6 +71,9 @@ _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select i
 
 _MARK = Word(("mark",), "mark of the packet, as rules select it with fwmark", "MARK")
 _UID = Word(("uid",), "the user who sends it, as rules select it with uidrange", "NUMBER")
+_DMAC = Word(
+    ("dmac",), "what comes in is in a frame to this MAC address; usually to the interface's", "MAC"
+)
 _TTL = Word(("ttl",), "time to live, as ping -t has it", "HOPS")
 
 
@@ -187,6 +95,7 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
             _MARK,
             _UID,
+            _DMAC,
             *(
                 ()
                 if proto in _ASKING
@@ -195,6 +104,7 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             *(() if proto in _ASKING else pmtudisc.OPTIONS),
             *((option("broadcast", "allow a broadcast address"),) if proto not in _ASKING else ()),
             *(why_path.OPTIONS if proto not in _ASKING else ()),
+            *why_host.OPTIONS,
         ),
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
@@ -202,12 +112,44 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
         " The exit status is 0 if the packet, and the answer that it asks for, would be sent or"
         " delivered, or would wait, and 1 if one of them would be dropped or refused. A fix is"
         " tried on a copy of the stack before it is printed."
-        + ("" if proto in _ASKING else why_path.NOTES),
+        + ("" if proto in _ASKING else why_path.NOTES)
+        + why_host.NOTES,
     )
 
 
 class Why(Noun):
-    """The noun; a number after it is the id of a packet."""
+    """The noun; a number after it is the id of a packet, and --host may stand before the verb."""
+
+    def read(self, ctx: click.Context, words: list[str]) -> list[str]:
+        """Read the options before the verb; those about the host are the verb's, behind it."""
+        return super().read(ctx, self._behind(words))
+
+    def _behind(self, words: list[str]) -> list[str]:
+        """Return the words with those about the host behind the verb.
+
+        Raises:
+            UsageFault: there is no verb.
+        """
+        first, moved, at = list[str](), list[str](), 0
+        while at < len(words) and words[at][:1] == "-":
+            word = words[at]
+            if word == "--netns":
+                moved += words[at : at + 2]
+                at += 2
+            elif word in ("--host", "--check") or word.startswith("--netns="):
+                moved.append(word)
+                at += 1
+            else:
+                first.append(word)
+                at += 1
+        if not moved:
+            return words
+        if at >= len(words):
+            raise UsageFault(
+                "why --host needs a question: udp, tcp, icmp, arp or nd",
+                hint="smolctl why --host udp any 8.8.8.8:53",
+            )
+        return [*first, words[at], *moved, *words[at + 1 :]]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -232,6 +174,8 @@ COMMAND = Why(
             "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
             "smolctl why udp any 8.8.8.8:53 tos 0x10",
             "smolctl why udp default 10.0.0.2:53 --path",
+            "smolctl why --host udp any 8.8.8.8:53",
+            "smolctl why --host --netns lab udp 10.1.0.5:9 10.2.0.5:53 iif v0",
         ),
         _asked(
             "tcp",
@@ -241,6 +185,7 @@ COMMAND = Why(
             "smolctl why tcp any 10.0.0.2:22",
             "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0",
             "smolctl why tcp any 10.0.0.2:80 --path --stacks default,peer",
+            "smolctl why --host tcp 10.0.0.9:5000 10.0.0.1:22 iif eth0",
         ),
         _asked(
             "icmp",
@@ -251,6 +196,7 @@ COMMAND = Why(
             "smolctl why icmp fe80::2%tap0",
             "smolctl why icmp 10.0.0.1 8.8.8.8 --path",
             "smolctl why icmp any 10.3.0.1 --config lab.conf",
+            "smolctl why --host icmp any 10.0.0.2 --size 1473 --df",
         ),
         _asked(
             "arp",
@@ -258,6 +204,7 @@ COMMAND = Why(
             "",
             "smolctl why arp 10.0.0.1 10.0.0.2",
             "smolctl why arp 99.9.9.9 10.0.0.1 iif tap0",
+            "smolctl why --host arp 10.0.0.9 10.0.0.1 iif eth1",
         ),
         _asked(
             "nd",

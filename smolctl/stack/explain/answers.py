@@ -42,12 +42,14 @@ def answers_to(trace: Trace, recorder: Recorder) -> Iterator[None]:
 
 
 def _is_answer(trace: Trace) -> bool:
-    """Tell whether a packet answers another one: an ICMP message, an ARP reply, an advertisement.
+    """Tell whether a packet answers another one: ICMP, SYN-ACK or RST, ARP or an advertisement.
 
     The others are its fragments, its copies, and requests for a MAC address that it needs.
     """
     if trace.direction is Direction.IN or trace.whole is not None:
         return False
+    if trace.flow is not None and trace.flow.proto == "tcp":
+        return trace.direction is Direction.OUT  # of a handshake inside, all is told
     if trace.flow is not None:
         questions = _QUESTIONS.get(trace.flow.proto)
         return questions is not None and trace.flow.sport not in questions

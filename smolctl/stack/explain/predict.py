@@ -81,6 +81,8 @@ class Question(NamedTuple):
         ttl: time to live; None for that of its socket, or the stack's own, or else 64.
         mark: that rules may select (Linux SO_MARK); None for that of its socket, or else 0.
         uid: of the user who sends it; None for that of its socket, or else the stack's own user.
+        dmac: of what comes in, the destination of its frame; None for the one that its sender
+            would choose.
     """
 
     proto: str
@@ -97,6 +99,7 @@ class Question(NamedTuple):
     ttl: int | None = None
     mark: int | None = None
     uid: int | None = None
+    dmac: bytes | None = None
 
 
 def predict(stack: Stack, question: Question, now: int) -> Trace:
@@ -372,6 +375,7 @@ def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
         kind, payload = ethernet.EtherType.IPV6, _packet6(question, src)
     else:
         payload = _packet(question)
+    to = to if question.dmac is None else question.dmac
     return ethernet.EthernetHeader(to, sender, kind).to_bytes() + payload
 
 

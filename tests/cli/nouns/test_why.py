@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smolctl.cli.nouns.why import render
+from smolctl.cli.nouns.why_text import render
 from tests.cli.kit import output
 
 Row = dict[str, Any]

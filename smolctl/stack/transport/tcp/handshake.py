@@ -214,7 +214,8 @@ def _syn_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: En
         table.recorder.count("tcp.cookies_sent")
     else:
         begin_request(table, request, now)
-    syn_ack(table, request, first_window(listener.rcvbuf, request.advmss), now)
+    window = first_window(listener.rcvbuf, request.advmss)
+    syn_ack(table, request, window, now, packet.trace)
     if not full and not packet.looped:
         table.learn_opening(request, packet)
 

@@ -62,7 +62,7 @@ def segment_output(
         how = how._replace(ttl=default_ttl(net, way))
     packet = Packet(segment, way.interface, now, trace, table.recorder)
     packet.sender = sender
-    packet.answer = trace.cause is not None
+    packet.answer = trace.cause is not None and sender is None
     net.output(packet, way, _TCP, how)
     if isinstance(sender, TcpSocket) and sender.ends is ends:
         table.learn_output(sender, way, how)
@@ -301,8 +301,14 @@ def send_ack(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     return transmit(table, socket, max(min(snd.nxt, snd.una + snd.wnd), snd.una), 0, (), now)
 
 
-def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
-    """Answer a SYN, for the first time or again (RFC 9293 3.10.7.2)."""
+def syn_ack(
+    table: TcpTable, request: Request, window: int, now: int, cause: Trace | None = None
+) -> bool:
+    """Answer a SYN, for the first time or again (RFC 9293 3.10.7.2).
+
+    Args:
+        cause: the SYN; None for an answer that is sent again.
+    """
     ends = request.ends
     value, echo = timestamp(now, request.ts_offset), request.ts_recent
     if request.timestamps and request.sack and request.scale is not None:
@@ -327,7 +333,8 @@ def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
         ends.port, ends.peer_port, request.iss, ack, 0, flags, window, 0, options
     )  # fmt: skip
     segment = header.to_bytes(b"", ends.local, ends.peer)
-    return send_segment(table, ends, segment, how, now, sender=listener)
+    trace = table.recorder.begin(_OUT, now, cause)
+    return send_segment(table, ends, segment, how, now, trace, listener)
 
 
 # --- how large ------------------------------------------------------------------------------------

@@ -1,0 +1,260 @@
+"""Questions about the Linux host's own packets: asked of its twin, answered in the host's words.
+
+Where something decides that was not looked at, the answer is that nobody can say.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from smolctl.errors import SmolctlError
+from smolctl.host import nftrace
+from smolctl.host.check import Place, compare
+from smolctl.host.commands import Commands, prefixes
+from smolctl.host.drop_names import LINUX
+from smolctl.host.limits import Case, Decides, Limit, chains, limits, unread_filters
+from smolctl.host.links import Link
+from smolctl.host.passage import passages
+from smolctl.host.reading import HostState
+from smolctl.host.twin import Twin, twin
+from smolctl.host.underlay import TUNNELS, endpoint_command, hidden_in
+from smolctl.ops.args import Args
+from smolctl.ops.operations import OPS
+from smolctl.ops.why import question_of, told
+from smolctl.stack.clone.stack_clone import clone_for_changes
+from smolctl.stack.explain.predict import Question
+from smolctl.stack.explain.verdict import blame, good
+from smolctl.stack.fib.nexthop import Hop, Multipath, NextHop, with_ways
+from smolctl.stack.fib.route import InsertMode
+from smolctl.stack.trace.facts import Hashed
+from smolctl.stack.trace.trace import Trace
+from smolctl.wire.address import format_address
+
+Row = dict[str, Any]
+_ASK = "why.ask"
+_DEEP = 4
+"""Tunnels in tunnels that are followed."""
+_BRIDGED = ("bridge", "bond", "team")
+"""Kinds of links that take what comes in by their ports."""
+
+
+class Host:
+    """A host that is asked about its packets.
+
+    Args:
+        state: what was read of it.
+        netns: name or path of its namespace, for commands; None for the one in which they are run.
+    """
+
+    def __init__(self, state: HostState, netns: str | None = None) -> None:
+        self.state, self.netns = state, netns
+        self.twin: Twin = twin(state)
+        self.commands = Commands(state, netns)
+        self._ip, self._inside = prefixes(netns)
+
+    def question(self, words: Mapping[str, Any]) -> Question:
+        """Return the packet that words ask about; what comes in by a bridge's port, by the bridge.
+
+        Args:
+            words: as ``why.ask`` has them.
+
+        Raises:
+            SmolctlError: it is none; it speaks of the host.
+        """
+        said = dict(words)
+        for key in ("dev", "iif"):
+            link = self.state.link_named(str(said.get(key)))
+            if link is not None:
+                said[key] = self._master(link).name if key == "iif" else link.name
+        try:
+            return question_of(Args(_ASK, said, OPS[_ASK].names), self.twin.stack)
+        except SmolctlError as error:
+            raise self._speaking(error) from None
+
+    def _master(self, link: Link) -> Link:
+        """Return the link that takes what comes in by a port of it."""
+        above = next((each for each in self.state.links if each.ifindex == link.master), None)
+        return above if above is not None and above.kind in _BRIDGED else link
+
+    def _speaking(self, error: SmolctlError) -> SmolctlError:
+        """Return an error in the host's words."""
+        error.message = self.commands.said(error.message)
+        if error.hint is not None:
+            hint = self.commands.said(error.hint)
+            error.hint = hint.replace("smolctl why ", "smolctl why --host ")
+        return error
+
+    def answer(self, question: Question, *, check: bool = False, deep: int = _DEEP) -> Row:
+        """Return the row of an answer.
+
+        Args:
+            question: what is asked.
+            check: ask the kernel, too; see ``check.compare``.
+            deep: how many tunnels are followed.
+
+        Raises:
+            SmolctlError: no such packet can be; it speaks of the host.
+        """
+        try:
+            row, trace = told(self.twin.stack, question, 0)
+        except SmolctlError as error:
+            raise self._speaking(error) from None
+        case = Case(
+            self.state, self.twin.notes, passages(self.state, question, trace), question,
+            self._ip, self._inside,
+        )  # fmt: skip
+        found = limits(case)
+        row = self._in_our_words(row, trace)
+        row["host"] = self._host_row()
+        found += self._one_of_many(row, question, trace)
+        below = self._below(row, case, trace, deep)
+        found += below
+        found.sort(key=lambda limit: limit.decides is Decides.NO)
+        _judge(row, found)
+        if found:
+            row["not_looked_at"] = list(dict.fromkeys(limit.text for limit in found))
+        if chains(case) or (unread_filters(case) and case.passages[0].hooks):
+            row["nftrace"] = nftrace.command(case.passages[0], question, self._inside)
+        if check:
+            where, several = Place(self.netns, self._ip), row.get("one_of", [])
+            row["check"] = compare(self.state, question, trace, where, several)
+        return row
+
+    def _host_row(self) -> Row:
+        row: Row = {"release": ".".join(map(str, self.state.release))}
+        if self.netns is not None:
+            row["netns"] = self.netns
+        return row | {"settled": self.state.settled}
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _in_our_words(self, row: Row, trace: Trace) -> Row:
+        """Return a row of ``why`` that speaks of the host, with fixes that can be run there."""
+        reason, detail = blame(trace)
+        dev = str(detail.get("dev") or trace.dev or "")
+        said = self.commands.said
+        row = {**row, "why": said(row["why"], dev)}
+        row["steps"] = [{**step, "text": said(step["text"], dev)} for step in row["steps"]]
+        if "look" in row:
+            row["look"] = said(row["look"], dev)
+        if reason is not None:
+            name = LINUX.get(reason.name)
+            if name is not None:
+                row["linux"] = name
+                row["verdict"] = f"{row['verdict']} ({name})"
+        proven = row["fix"]
+        row["fix"] = [fix for each in proven if (fix := self.commands.fix(each, dev)) is not None]
+        if proven and not row["fix"] and "look" not in row:
+            row["look"] = self.commands.instead(proven[0], dev)
+        return row
+
+    # --- several next hops ------------------------------------------------------------------------
+
+    def _one_of_many(self, row: Row, question: Question, trace: Trace) -> list[Limit]:
+        """Tell that the kernel's own hash picks a next hop, and whether that decides."""
+        hashed = [step.facts for step in trace.steps if isinstance(step.facts, Hashed)]
+        whole = hashed[0].hop.whole if hashed else None
+        if whole is None:
+            return []
+        living = [hop for hop in whole.hops if not hop.dead]
+        if len(living) < 2:
+            return []
+        row["one_of"] = [_hop_text(hop) for hop in living]
+        ends = {self._by_hop(question, whole, hop) for hop in living}
+        ways = ", ".join(row["one_of"])
+        text = f"the kernel's own hash picks the next hop: one of {{{ways}}}"
+        return [Limit(text, Decides.NO if len(ends) == 1 else Decides.ALWAYS)]
+
+    def _by_hop(self, question: Question, whole: Multipath, hop: Hop) -> tuple[bool, str]:
+        """Return how it ends if a route has but one of its next hops."""
+        clone = clone_for_changes(self.twin.stack)
+        net = clone.networks.for_address(question.dst)
+        way = NextHop(hop.dev, hop.via, 1, hop.onlink)
+        net.fib.insert(with_ways(whole, [way]), InsertMode.REPLACE)
+        net.generation.touch()
+        _, trace = told(clone, question, 0)
+        reason, _ = blame(trace)
+        return good(trace), "" if reason is None or reason.layer == "neigh" else reason.name
+
+    # --- tunnels ----------------------------------------------------------------------------------
+
+    def _below(self, row: Row, case: Case, trace: Trace, deep: int) -> list[Limit]:
+        """Ask about the outer packet of a tunnel that the packet is handed to."""
+        first = case.passages[0]
+        link = self.state.link_named(first.left)
+        if link is None or link.kind not in TUNNELS or not first.sent:
+            return []
+        handed = f"it is handed to {link.name} ({link.kind}); the underlay is a question of its own"
+        words = hidden_in(self.state, link, _length(trace)) if deep else None
+        if words is None:
+            text = f"{handed}, and nothing here tells where it leads"
+            return [Limit(text, Decides.PASSING, endpoint_command(link, self._inside))]
+        try:
+            below = self.answer(self.question(words), deep=deep - 1)
+        except SmolctlError as error:
+            return [Limit(f"{handed}: {error.message}", Decides.PASSING)]
+        row["underlay"] = below
+        if below["ok"] is None:
+            return [Limit(f"{handed}, and nobody can say", Decides.PASSING)]
+        if not below["ok"]:
+            row["ok"] = False
+            row["verdict"] = f"{row['verdict']}, but what {link.name} makes of it fails"
+            row["why"] = f"{handed}: {below['why']}"
+            row["fix"] = row["fix"] or below["fix"]
+            if not row["fix"] and "look" in below:
+                row.setdefault("look", below["look"])
+        return []
+
+
+def ask(state: HostState, words: Mapping[str, Any], netns: str | None = None) -> Row:
+    """Return the row that answers a question about a host.
+
+    It is that of ``why.ask``, whose ``ok`` is None where nobody can say, with ``not_looked_at``,
+    ``host``, and where it applies ``nftrace``, ``one_of`` and ``underlay``.
+
+    Args:
+        state: of the host.
+        words: as ``why.ask`` has them.
+        netns: name or path of its namespace, for commands.
+
+    Raises:
+        SmolctlError: it is no question.
+    """
+    host = Host(state, netns)
+    return host.answer(host.question(words))
+
+
+def _judge(row: Row, found: list[Limit]) -> None:
+    """Say that nobody can say, where something decides that was not looked at."""
+    deciding = next(
+        (
+            limit
+            for limit in found
+            if limit.decides is Decides.ALWAYS or (limit.decides is Decides.PASSING and row["ok"])
+        ),
+        None,
+    )
+    if deciding is None:
+        return
+    row["ok"] = None
+    row["why"] = f"{deciding.text}; without that: {row['verdict']}"
+    row["verdict"] = "cannot say"
+    row["fix"] = []
+    if deciding.command:
+        row["look"] = deciding.command
+    else:
+        row.pop("look", None)
+
+
+def _hop_text(hop: Hop) -> str:
+    via = [] if hop.via is None else ["via", format_address(hop.via)]
+    return " ".join([*via, "dev", str(hop.dev)])
+
+
+def _length(trace: Trace) -> int:
+    """Return the length of a packet, bytes."""
+    if trace.frame:
+        return len(trace.frame) - 14 * trace.linked
+    return trace.flow.length + 28 if trace.flow is not None else 0
+
+
+__all__ = ["Host", "ask"]

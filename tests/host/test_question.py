@@ -1,0 +1,362 @@
+"""Questions about hosts that are made by hand: verdicts, fixes in Linux's words, and limits."""
+
+from typing import Any
+
+import pytest
+
+from smolctl.errors import SmolctlError
+from smolctl.host.filters import INET, IPV4, Chain
+from smolctl.host.hooks import Hook
+from smolctl.host.question import ask
+from smolctl.host.reading import HostState
+from smolctl.host.xfrm import Policy
+from smolctl.wire.address import parse_address
+from tests.host.handmade import host
+
+UPLINKS = (
+    "link eth0", "link eth1", "addr 10.0.0.1/24 dev eth0", "addr 10.1.0.1/24 dev eth1",
+    "route default via 10.0.0.254", "socket udp 0.0.0.0:53", "socket tcp 0.0.0.0:80",
+    "neigh 10.0.0.254 lladdr 02:00:00:00:00:99 dev eth0",
+)  # fmt: skip
+ROUTER = (
+    *UPLINKS, "sysctl ipv4/ip_forward=1",
+    *(f"sysctl ipv4/conf/{name}/forwarding=1" for name in ("all", "default", "eth0", "eth1")),
+)  # fmt: skip
+SIX = (
+    "link eth0", "addr 2001:db8::1/64 dev eth0", "route default via 2001:db8::fe",
+    "neigh 2001:db8::fe lladdr 02:00:00:00:00:99 dev eth0 router",
+)  # fmt: skip
+
+
+def udp(state: HostState, dst: str, dport: int = 53, **words: Any) -> dict[str, Any]:
+    return ask(state, {"proto": "udp", "dst": dst, "dport": dport, **words})
+
+
+def limited(row: dict[str, Any]) -> str:
+    return "; ".join(row.get("not_looked_at", ()))
+
+
+# --- verdicts and fixes ---------------------------------------------------------------------------
+
+
+def test_a_datagram_leaves_by_the_default_gateway() -> None:
+    row = udp(host(*UPLINKS), "8.8.8.8")
+    assert (row["ok"], row["verdict"]) == (True, "sent by eth0")
+    assert row["host"] == {"release": "6.18", "settled": True}
+    assert "not_looked_at" not in row
+    assert "nftrace" not in row
+
+
+def test_ipv6_leaves_by_its_gateway() -> None:
+    row = udp(host(*SIX), "2001:db8:9::9")
+    assert (row["ok"], row["verdict"]) == (True, "sent by eth0")
+    assert "2001:db8::fe is at 02:00:00:00:00:99" in row["why"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words", "reason", "linux", "fix"),
+    [
+        (
+            ("link eth0 down", "addr 10.0.0.1/24 dev eth0"),
+            {"dst": "10.0.0.2"},
+            "tx-iface-down", "ENETUNREACH", ["ip link set eth0 up"],
+        ),
+        (
+            UPLINKS,
+            {"dst": "8.8.8.8", "src": "10.1.0.5", "iif": "eth1"},
+            "ip-dst-not-ours", "IP_INADDRERRORS", ["sysctl -w net.ipv4.ip_forward=1"],
+        ),
+        (
+            (*UPLINKS, "route blackhole 9.9.0.0/16"),
+            {"dst": "9.9.9.9"},
+            "tx-route-blackhole", "EINVAL", ["ip route del blackhole 9.9.0.0/16"],
+        ),
+        (
+            (*UPLINKS, "rule priority 9 to 9.9.0.0/16 prohibit"),
+            {"dst": "9.9.9.9"},
+            "tx-rule-prohibit", "EACCES",
+            ["ip rule del priority 9 from all to 9.9.0.0/16 prohibit"],
+        ),
+        (
+            (*UPLINKS, *(f"sysctl ipv4/conf/{name}/rp_filter=1" for name in ("eth0", "eth1"))),
+            {"dst": "10.1.0.1", "src": "9.9.9.9", "iif": "eth1"},
+            "ip-reverse-path", "IP_RPFILTER", ["sysctl -w net.ipv4.conf.eth1.rp_filter=2"],
+        ),
+        (
+            (*SIX, "route unreachable 2001:db8:9::/48"),
+            {"dst": "2001:db8:9::9"},
+            "tx-route-unreachable", "EHOSTUNREACH",
+            ["ip -6 route del unreachable 2001:db8:9::/48 metric 1024"],
+        ),
+        (
+            (*SIX, "sysctl ipv6/conf/eth0/forwarding=0"),
+            {"dst": "2001:db8:9::9", "src": "2001:db8::9", "iif": "eth0"},
+            "ip6-dst-not-ours", "IP_INADDRERRORS", [],
+        ),
+    ],
+)  # fmt: skip
+def test_a_drop_has_a_name_of_linux_and_a_command_that_helps(
+    lines: tuple[str, ...], words: dict[str, Any], reason: str, linux: str, fix: list[str]
+) -> None:
+    row = udp(host(*lines), **words)
+    assert (row["ok"], row["reason"], row["linux"]) == (False, reason, linux)
+    assert f"- {reason} ({linux})" in row["verdict"]
+    assert row["fix"] == fix
+
+
+def test_commands_for_a_namespace_enter_it() -> None:
+    row = ask(
+        host("link eth0 down", "addr 10.0.0.1/24 dev eth0"),
+        {"proto": "icmp", "dst": "10.0.0.2"},
+        "lab",
+    )
+    assert row["fix"] == ["ip -n lab link set eth0 up"]
+    assert row["host"]["netns"] == "lab"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words", "look"),
+    [
+        # The only neighbor may be a router, and nothing says so.
+        (
+            ("link eth0", "addr 10.0.0.1/24 dev eth0",
+             "neigh 10.0.0.254 lladdr 02:00:00:00:00:99 dev eth0"),
+            {"dst": "8.8.8.8"},
+            "who is the router? ip neigh show",
+        ),
+        (UPLINKS, {"dst": "10.0.0.1", "src": "10.0.0.9", "dport": 54}, "ss -lntup"),
+    ],
+)  # fmt: skip
+def test_what_no_command_of_linux_may_do_is_for_people(
+    lines: tuple[str, ...], words: dict[str, Any], look: str
+) -> None:
+    row = udp(host(*lines), **words)
+    assert row["ok"] is False
+    assert row["fix"] == []
+    assert look in row["look"]
+    assert "smolctl" not in row["look"]
+
+
+def test_no_fix_takes_the_address_of_another_host() -> None:
+    row = ask(host(*UPLINKS), {"proto": "arp", "src": "10.0.0.9", "dst": "10.0.0.7", "iif": "eth0"})
+    assert row["reason"] == "arp-target-not-ours"
+    assert not [each for each in row["fix"] if "addr" in each]
+
+
+# --- what comes in --------------------------------------------------------------------------------
+
+
+def test_a_frame_to_another_mac_is_for_another_host() -> None:
+    words: dict[str, Any] = {"src": "10.0.0.9", "iif": "eth0", "dmac": "02:00:00:00:00:77"}
+    row = udp(host(*UPLINKS), "10.0.0.1", **words)
+    assert (row["reason"], row["linux"]) == ("rx-not-our-mac", "OTHERHOST")
+    ours = udp(host(*UPLINKS), "10.0.0.1", **words | {"dmac": "02:00:00:00:00:02"})
+    assert ours["ok"] is True
+
+
+def test_the_answer_to_a_connection_attempt_is_followed() -> None:
+    words = {"proto": "tcp", "src": "9.9.9.9", "sport": 5, "dst": "10.1.0.1", "dport": 80}
+    row = ask(host(*UPLINKS), words | {"iif": "eth1"})
+    assert row["ok"] is True
+    (answer,) = (step for step in row["steps"] if step["stage"] == "answer")
+    assert (answer["dev"], answer["gateway"]) == ("eth0", "10.0.0.254")
+    away = [line for line in UPLINKS if "default" not in line]
+    row = ask(host(*away), words | {"iif": "eth1"})
+    assert (row["ok"], row["reason"]) == (False, "tx-no-route")
+
+
+def test_what_comes_in_by_the_port_of_a_bridge_is_the_bridges() -> None:
+    lines = ("link br0 type bridge", "link v0 type veth master br0", "addr 10.0.0.1/24 dev br0",
+             "socket udp 0.0.0.0:53")  # fmt: skip
+    row = udp(host(*lines), "10.0.0.1", src="10.0.0.9", iif="v0")
+    assert (row["ok"], row["dev"]) == (True, "br0")
+
+
+def test_a_datagram_is_forwarded_if_its_ttl_lasts() -> None:
+    words: dict[str, Any] = {"src": "10.1.0.5", "iif": "eth1"}
+    assert udp(host(*ROUTER), "8.8.8.8", **words)["verdict"] == "forwarded by eth0"
+    row = udp(host(*ROUTER), "8.8.8.8", **words, ttl=1)
+    assert (row["ok"], row["reason"]) == (False, "fwd-ttl-exceeded")
+
+
+# --- what is not looked at ------------------------------------------------------------------------
+
+
+def with_chains(*chains: Chain, lines: tuple[str, ...] = ROUTER) -> HostState:
+    state = host(*lines)
+    hook = Hook("nftables", 1, "", chains=chains)
+    return state._replace(hooks=(hook,))
+
+
+def chain(hook: str, *, rules: int = 1, drops: bool = False, **more: Any) -> Chain:
+    made = Chain("nftables", INET, "t", hook, hook, "filter", rules, drops)
+    return made._replace(**more)
+
+
+def test_chains_that_a_packet_passes_are_named_and_others_are_not() -> None:
+    state = with_chains(
+        chain("output"), chain("input"), chain("forward"), chain("postrouting", rules=0)
+    )
+    out = udp(state, "8.8.8.8")
+    assert out["ok"] is True
+    assert limited(out) == ("1 chain of nftables (1 rule) could drop or change this: t output")
+    assert "hook output priority -400; ip daddr 8.8.8.8 udp dport 53 meta" in out["nftrace"]
+    through = udp(state, "8.8.8.8", src="10.1.0.5", iif="eth1")
+    assert limited(through).endswith(": t forward")
+    assert 'hook prerouting priority -400; iifname "eth1"' in through["nftrace"]
+    here = udp(state, "10.0.0.1", src="10.0.0.9")
+    assert limited(here).endswith(": t input")
+
+
+def test_a_chain_that_drops_the_rest_decides() -> None:
+    state = with_chains(chain("input", drops=True))
+    row = udp(state, "10.0.0.1", src="10.0.0.9")
+    assert (row["ok"], row["verdict"], row["fix"]) == (None, "cannot say", [])
+    assert "without that: delivered to 0.0.0.0:53" in row["why"]
+    # What fails without it fails with it, and what does not pass it is not concerned.
+    assert udp(state, "8.8.8.8")["ok"] is True
+    closed = udp(state, "10.0.0.1", 54, src="10.0.0.9")
+    assert closed["ok"] is False
+
+
+def test_chains_of_another_family_or_link_are_no_concern() -> None:
+    state = with_chains(
+        chain("output", family=10, drops=True), chain("ingress", family=5, devices=("eth9",))
+    )
+    assert "not_looked_at" not in udp(state, "8.8.8.8")
+    assert "not_looked_at" not in udp(state, "10.0.0.1", src="10.0.0.9")
+    four = with_chains(chain("output", family=IPV4, drops=True))
+    assert udp(four, "8.8.8.8")["ok"] is None
+
+
+def test_what_has_no_route_meets_no_chain() -> None:
+    state = with_chains(
+        chain("output", drops=True), lines=("link eth0", "addr 10.0.0.1/24 dev eth0")
+    )
+    row = udp(state, "8.8.8.8")
+    assert (row["ok"], row["reason"]) == (False, "tx-no-route")
+    assert "not_looked_at" not in row
+
+
+def test_what_only_root_may_read_is_said_in_one_line() -> None:
+    names = ("nftables", "iptables", "ip6tables", "arptables", "ipvs", "xfrm", "mroute")
+    hooks = tuple(Hook(name, None, "may exist") for name in names)
+    row = udp(host(*UPLINKS)._replace(hooks=hooks), "8.8.8.8")
+    assert row["ok"] is True
+    assert row["not_looked_at"] == [
+        "rules of nftables, rules of iptables, services of IPVS and policies of IPsec may exist,"
+        " and only root may read them"
+    ]
+    assert "nftrace" in row
+
+
+POLICY = Policy(
+    "out", 2, parse_address("8.8.0.0"), 16, 0, 0, (53, 0xFFFF), (0, 0), 17, 0, False, True
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "dst", "dport", "ok"),
+    [
+        (POLICY, "8.8.8.8", 53, None),
+        (POLICY, "8.8.8.8", 54, True),
+        (POLICY, "8.9.8.8", 53, True),
+        (POLICY._replace(direction="fwd"), "8.8.8.8", 53, True),
+        (POLICY._replace(src=parse_address("10.9.0.0"), src_plen=16), "8.8.8.8", 53, True),
+        (POLICY._replace(transforms=False), "8.8.8.8", 53, True),
+        (POLICY._replace(transforms=False, blocks=True), "8.8.8.8", 53, None),
+    ],
+)
+def test_policies_of_ipsec_count_for_what_they_select(
+    policy: Policy, dst: str, dport: int, ok: bool | None
+) -> None:
+    state = host(*UPLINKS)._replace(hooks=(Hook("xfrm", 1, "", policies=(policy,)),))
+    assert udp(state, dst, dport)["ok"] is ok
+
+
+def test_a_program_in_front_of_the_stack_decides_about_what_comes_in() -> None:
+    state = host(*UPLINKS)._replace(hooks=(Hook("xdp", 1, "a program", "eth0"),))
+    assert udp(state, "10.0.0.1", src="10.0.0.9")["ok"] is None
+    assert udp(state, "10.1.0.1", src="10.1.0.9")["ok"] is True
+
+
+def test_a_vrf_decides() -> None:
+    lines = ("link red type vrf", "link eth0 master red", "addr 10.0.0.1/24 dev eth0")
+    row = udp(host(*lines), "10.0.0.2")
+    assert row["ok"] is None
+    assert "belongs to the VRF red" in limited(row)
+
+
+def test_one_of_several_next_hops_is_the_kernels_choice() -> None:
+    both = [line for line in UPLINKS if "default" not in line]
+    ways = "nexthop via 10.0.0.254 nexthop via 10.1.0.254"
+    row = udp(host(*both, f"route default {ways}"), "8.8.8.8")
+    assert row["one_of"] == ["via 10.0.0.254 dev eth0", "via 10.1.0.254 dev eth1"]
+    assert row["ok"] is True
+    down = [line.replace("link eth1", "link eth1 mtu 576") for line in both]
+    row = udp(host(*down, f"route default {ways}"), "8.8.8.8", size=1000, pmtudisc="do")
+    assert row["ok"] is None
+    assert row["why"].startswith("the kernel's own hash picks the next hop: one of {")
+
+
+def test_a_tunnel_without_an_end_that_is_told_cannot_be_followed() -> None:
+    row = udp(host(*UPLINKS, "link wg0 type wireguard", "addr 10.5.0.1/24 dev wg0"), "10.5.0.2")
+    assert (row["ok"], row["look"]) == (None, "wg show wg0")
+    assert "the underlay is a question of its own" in limited(row)
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_the_underlay_of_a_tunnel_is_asked_next(blocked: bool) -> None:
+    rest = ["route blackhole 9.9.9.0/24"] if blocked else []
+    state = host(*UPLINKS, "link vx0 type vxlan", "addr 10.6.0.1/24 dev vx0", *rest)
+    links = [
+        link._replace(data={2: bytes([9, 9, 9, 9])}) if link.name == "vx0" else link
+        for link in state.links
+    ]
+    row = udp(state._replace(links=tuple(links)), "10.6.0.2")
+    below = row["underlay"]
+    assert below["packet"]["dport"] == 8472
+    assert below["packet"]["dst"] == "9.9.9.9"
+    assert (row["ok"], below["ok"]) == (not blocked, not blocked)
+    if blocked:
+        assert row["fix"] == ["ip route del blackhole 9.9.9.0/24"]
+        assert "what vx0 makes of it fails" in row["verdict"]
+
+
+def test_a_rule_that_no_twin_has_decides_where_it_could_match() -> None:
+    lines = (*UPLINKS, "rule priority 9 to 8.8.0.0/16 lookup 7")
+    state = host(*lines)
+    unknown = tuple(
+        rule._replace(unknown=(99,)) if rule.priority == 9 else rule for rule in state.rules
+    )
+    state = state._replace(rules=unknown)
+    assert udp(state, "8.8.8.8")["ok"] is None
+    assert udp(state, "9.9.9.9")["ok"] is True
+    assert "not_looked_at" not in udp(state, "9.9.9.9")
+
+
+def test_a_host_that_changed_meanwhile_is_said_to() -> None:
+    assert "changed while it was read" in limited(
+        udp(host(*UPLINKS)._replace(settled=False), "8.8.8.8")
+    )
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ({"dst": "8.8.8.8", "iif": "eth0"}, "needs a source", "name SRC and DST"),
+        ({"dst": "8.8.8.8", "dev": "eth9"}, 'no interface "eth9"', 'mean "eth'),
+        ({"dst": "8.8"}, "8.8", ""),
+        ({"dst": "8.8.8.8", "src": "::1"}, "of two families", ""),
+        ({"dst": "8.8.8.8", "dmac": "02:00:00:00:00:01"}, "dmac is about a frame", "iif DEV"),
+        ({"dst": "8.8.8.8", "dport": None}, "port is missing", "why --host udp 8.8.8.8:PORT"),
+    ],
+)
+def test_a_mistake_is_one_line(words: dict[str, Any], message: str, hint: str) -> None:
+    with pytest.raises(SmolctlError) as caught:
+        udp(host(*UPLINKS), **{"dst": "8.8.8.8", **words})
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
