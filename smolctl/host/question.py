@@ -104,6 +104,8 @@ class Host:
         )  # fmt: skip
         found = limits(case)
         row = self._in_our_words(row, trace)
+        if row.get("reason") == "tx-src-not-ours" and not row["fix"]:
+            row["look"] = f"{row['look']}; if it is to be forwarded, say by which link: iif DEV"
         row["host"] = self._host_row()
         found += self._one_of_many(row, question, trace)
         below = self._below(row, case, trace, deep)

@@ -50,7 +50,15 @@ def _predict(proto: str) -> Any:
     return run
 
 
+_LIKE = "smolctl why --host udp any 8.8.8.8:53"
+
+
 def _past(session: Session, args: Args) -> int:
+    if args.pop("host", False):
+        raise UsageFault(
+            "why last, show and list are about packets of a stack, and the host tells of none",
+            hint=_LIKE,
+        )
     return _show(session, session.call("why.show", **args)[0])
 
 
@@ -117,6 +125,9 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
     )
 
 
+_NO_HOST = why_host.HOST.but(hidden=True)
+
+
 class Why(Noun):
     """The noun; a number after it is the id of a packet, and --host may stand before the verb."""
 
@@ -145,10 +156,7 @@ class Why(Noun):
         if not moved:
             return words
         if at >= len(words):
-            raise UsageFault(
-                "why --host needs a question: udp, tcp, icmp, arp or nd",
-                hint="smolctl why --host udp any 8.8.8.8:53",
-            )
+            raise UsageFault("why --host needs a question: udp, tcp, icmp, arp or nd", hint=_LIKE)
         return [*first, words[at], *moved, *words[at + 1 :]]
 
     def resolve_command(
@@ -216,6 +224,7 @@ COMMAND = Why(
             "why last",
             "show what happened to the last packet sent by hand",
             _past,
+            (_NO_HOST,),
             examples=("smolctl why last", "smolctl -j why last"),
             notes="Packets of udp send, ping and arping count as sent by hand. If there was none,"
             " it is the last packet that was dropped, refused or delayed.",
@@ -231,6 +240,7 @@ COMMAND = Why(
                     "its number, as shown by monitor, trace and udp send",
                     complete="packet",
                 ),
+                _NO_HOST,
             ),
             examples=("smolctl why 412", "smolctl why show 412"),
             notes="The stack remembers the last 1024 packets that were dropped, refused, delayed"
