@@ -1,10 +1,13 @@
 """Pages with commands: each prints what is shown below it (``make docs``); what why.md answers."""
 
+import itertools
 from pathlib import Path
 
 import pytest
 
+from tests.docs import host_page
 from tests.docs.transcript import PAGES, VOLATILE, blocks, run, stable
+from tests.kit.netns import require_root_and
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +25,16 @@ def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv, page:
 def test_no_page_with_commands_is_left_out() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     shown = [str(page.relative_to(ROOT)) for page in pages if blocks(page.read_text())]
-    assert sorted(shown) == sorted(PAGES)
+    assert sorted(shown) == sorted([*PAGES, host_page.NAME])
+
+
+@pytest.mark.netns
+def test_every_command_about_the_host_prints_what_the_page_shows() -> None:
+    require_root_and()
+    with host_page.surroundings() as env:
+        for command in itertools.chain(*blocks(host_page.PAGE.read_text())):
+            output = run(env, command.line)
+            assert stable(output) == stable(command.shown), f"$ {command.line}\n{output}"
 
 
 # --- what each answer must not lose, however it is worded -----------------------------------------

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.conformance import requirements
-from tests.docs import lab_pictures, map_picture, picture, reference, rooms
+from tests.docs import host_page, lab_pictures, map_picture, picture, reference, rooms
 from tests.docs.script import SCRIPT, shown_script
 from tests.docs.transcript import PAGES, written
 from tests.e2e.odd import reasons_page
@@ -32,6 +32,15 @@ def write_linux_reasons() -> None:
         print(f"docs/linux-reasons.md stays as it is: {reason}", file=sys.stderr)
         return
     reasons_page.PAGE.write_text(reasons_page.page())
+
+
+def write_host() -> None:
+    """Ask the host of docs/host.md again; needs root."""
+    if reason := unmet():
+        print(f"{host_page.NAME} stays as it is: {reason}", file=sys.stderr)
+        return
+    with host_page.surroundings() as env:
+        host_page.PAGE.write_text(written(env, host_page.PAGE.read_text()))
 
 
 def write_profiles() -> None:
@@ -72,3 +81,4 @@ if __name__ == "__main__":
     write_conformance()
     write_profiles()
     write_linux_reasons()
+    write_host()
