@@ -84,10 +84,9 @@ class Model:
         near = [r for r in mine if r.scope >= scope and self.holds(r, address)]
         # sorted() is stable, so the order among equal prefixes and metrics stays.
         for hit in sorted(near, key=lambda r: (-r.plen, order.index(TableName(r.table)), r.metric)):
-            if hit.type is RouteType.THROW:
-                return None
-            if dev is None or hit.type in DEVICELESS or hit.dev == dev:
-                return hit
+            by_any = hit.type in DEVICELESS and self.bits != IPV6.bits
+            if dev is None or by_any or hit.dev == dev:
+                return None if hit.type is RouteType.THROW else hit
         return None
 
 

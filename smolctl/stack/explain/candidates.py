@@ -9,7 +9,7 @@ from itertools import islice
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.lookup import suppresses
 from smolctl.stack.fib.nexthop import Hop, Multipath
-from smolctl.stack.fib.route import DEVICELESS, Route, RouteType, TableName
+from smolctl.stack.fib.route import Route, RouteType, TableName
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.ip import gateways
@@ -116,7 +116,7 @@ def _ranked(
     for route in routes:
         if winner is not None:
             yield route, _losing_cause(route, winner)
-        elif dev is not None and route.dev != dev and route.type not in DEVICELESS:
+        elif dev is not None and not fib.is_by(route, dev):
             yield route, "device"
         elif fib.ignores(route):
             yield route, "linkdown"

@@ -59,9 +59,11 @@ class Fib:
         everywhere: the prefix of a default route.
         ignored_links: links without carrier whose routes do not count
             (ip.ignore_routes_with_linkdown); changed by ``ignore_links`` alone.
+        refuses_by_any: a route that refuses matches whatever the device.
     """
 
     everywhere = 0
+    refuses_by_any = True
     _usual_rules: Iterable[tuple[int, int]] = USUAL
 
     def __init__(
@@ -175,7 +177,7 @@ class Fib:
         if found is None:
             return None
         if dev is not None or scope or self.ignored_links:
-            return _first(found.matches(address), dev, scope, self.ignored_links)
+            return self._first(found.matches(address), dev, scope)
         route = found.lookup(address)
         return None if route is None or route.type is RouteType.THROW else route
 
@@ -190,12 +192,30 @@ class Fib:
     ) -> Route | None:
         """Return the best route that leaves by ``dev`` and is at least as near as ``scope``.
 
-        Routes that refuse match whatever the device, as in Linux's ``fib_table_lookup``.
+        Routes of IPv4 that refuse match whatever the device (Linux ``fib_table_lookup``). Those of
+        IPv6 are by ``lo`` (``fib6_nh_init``, ``rt6_score_route``).
         """
-        route = _first(self.matches(address), dev, scope, self.ignored_links)
+        route = self._first(self.matches(address), dev, scope)
         if route is None and self._default is not None:
             return self.find(TableName.DEFAULT, address, dev, scope)
         return route
+
+    def _first(self, routes: Iterable[Route], dev: str | None, scope: Scope) -> Route | None:
+        """Return the first route that goes by ``dev``; of several next hops the one that does."""
+        ignored = self.ignored_links
+        for route in routes:
+            if route.scope < scope or (ignored and _is_ignored(route, ignored)):
+                continue
+            if dev is None or self.is_by(route, dev):
+                return None if route.type is RouteType.THROW else route
+            hop = route.by(dev) if dev not in ignored and isinstance(route, Multipath) else None
+            if hop is not None:
+                return hop
+        return None
+
+    def is_by(self, route: Route, dev: str) -> bool:
+        """Tell whether a route counts for a packet that must leave by a device."""
+        return route.dev == dev or (self.refuses_by_any and route.type in DEVICELESS)
 
     def own(self, address: int) -> Route | None:
         """Return the route that says what an address is to this stack: local, broadcast, or None.
@@ -432,27 +452,6 @@ def _counted(route: Route) -> tuple[str, ...] | set[str]:
     if isinstance(route, Multipath):
         return {hop.dev for hop in route.hops if hop.dev is not None}
     return () if route.dev is None else (route.dev,)
-
-
-def _first(
-    routes: Iterable[Route], dev: str | None, scope: Scope, ignored: frozenset[str]
-) -> Route | None:
-    """Return the first route that goes by ``dev``; of several next hops the one that does.
-
-    Args:
-        ignored: links whose routes do not count.
-    """
-    for route in routes:
-        if route.scope < scope or (ignored and _is_ignored(route, ignored)):
-            continue
-        if route.type is RouteType.THROW:
-            return None
-        if dev is None or route.type in DEVICELESS or route.dev == dev:
-            return route
-        hop = route.by(dev) if dev not in ignored and isinstance(route, Multipath) else None
-        if hop is not None:
-            return hop
-    return None
 
 
 def _is_ignored(route: Route, links: frozenset[str]) -> bool:

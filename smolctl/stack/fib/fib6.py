@@ -27,6 +27,7 @@ class Fib6(Fib):
 
     _local: RouteTable6
     everywhere = UNSPECIFIED6
+    refuses_by_any = False
     _usual_rules = USUAL6
 
     def __init__(self, settings: Settings | None = None, alarm: Alarm | None = None) -> None:

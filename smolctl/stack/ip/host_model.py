@@ -90,3 +90,9 @@ def is_near(net: Network, interface: Interface, *wanted: int) -> bool:
         if not item.autojoin and all(item.holds(ip, bits) for ip in wanted):
             return True
     return False
+
+
+def is_neighbor(net: Network, out: Interface, host: int) -> bool:
+    """Tell whether packets to a host go by a link, and straight to it."""
+    route = net.lookup(RouteKey(host, oif=out.name))
+    return isinstance(route, Route) and route.type is RouteType.UNICAST and route.via is None

@@ -244,6 +244,10 @@ class Network(LinkObserver, ABC):
             return self.prefer_connected(key, found)
         return found
 
+    def lookup_again(self, key: RouteKey, found: Found) -> Found:
+        """Return the route of a packet whose sender insists on no source, after one that failed."""
+        return found
+
     def prefer_connected(self, key: RouteKey, found: Found) -> Found:
         """Return a connected route instead of one of table main."""
         if found is None or getattr(found, "table", None) is TableName.MAIN:

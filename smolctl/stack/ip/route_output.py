@@ -71,7 +71,9 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         found = lookup_from(net, key, src)
     else:
         found = net.lookup(key)
-    lost = found is None or found.type in _TYPE_REASONS
+    if src is None and _is_lost(found):
+        found = net.lookup_again(key, found)
+    lost = _is_lost(found)
     if bound is not None and lost and net.assumes_on_link:
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
@@ -91,6 +93,11 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
         return _to_ourselves(net, route, dst, source, dev)
     return _by_route(net, route, dst, src)
+
+
+def _is_lost(found: Found) -> bool:
+    """Tell whether a lookup failed: there is no route, or one that refuses."""
+    return found is None or found.type in _TYPE_REASONS
 
 
 def _refusal(found: Found, dst: int) -> Refusal | None:

@@ -12,7 +12,7 @@ from smolctl.stack.fib.route import Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.forward import chosen, drop_and_tell, keep_onward, too_big, too_far, way_by
-from smolctl.stack.ip.host_model import is_near
+from smolctl.stack.ip.host_model import is_near, is_neighbor
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import loop_copy, note_way
 from smolctl.stack.ip.protocol import ErrorKind
@@ -115,13 +115,19 @@ def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
     """Tell whether a host should send such packets to the next hop itself, and be told so.
 
     Deviation: Linux does so by default when next hop and host are in different networks of the
-    link, too (shared_media); RFC 1812 5.2.7.2: MUST NOT.
+    link, too, and without shared_media for destinations on the link; RFC 1812 5.2.7.2: MUST NOT.
+    Source: Linux ``__mkroute_input``.
     """
+    out, src = way.interface, packet.header.src
     return (
-        way.interface is packet.interface
+        out is packet.interface
         and way.type is WayType.UNICAST
-        and packet.interface.settings["ip.send_redirects"] == 1
-        and is_near(net, packet.interface, packet.header.src, way.next_hop)
+        and out.settings["ip.send_redirects"] == 1
+        and (
+            is_neighbor(net, out, src)
+            if out.settings["ip.shared_media"]
+            else is_near(net, out, src, way.next_hop)
+        )
     )
 
 

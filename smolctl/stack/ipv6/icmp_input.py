@@ -2,6 +2,8 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
+from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.quoted import (
@@ -80,7 +82,9 @@ def _echo_request(net: Network, packet: Packet) -> None:
         return
     own = None if is_multicast(header.dst) or net.is_anycast(header.dst) else header.dst
     # What was heard on a link goes back by it, where an address alone does not say which link.
-    dev = packet.interface.name if own is None or net.needs_dev(header.src) else None
+    dev: str | None = packet.interface.name
+    if own is not None and not net.needs_dev(header.src) and not _leads_back(net, packet, own):
+        dev = None
     reply = Icmpv6Message(Type.ECHO_REPLY, 0, message.rest, message.body)
     packet.trace.settle(Fate.ANSWERED, now)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
@@ -91,6 +95,21 @@ def _echo_request(net: Network, packet: Packet) -> None:
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.echo_replies_sent")
+
+
+def _leads_back(net: Network, packet: Packet, own: int) -> bool:
+    """Tell whether of several routes that are equal one leads to the link of a request.
+
+    Source: Linux ``icmpv6_echo_reply`` (flowi6_oif), ``rt6_score_route``.
+    """
+    key, dev = RouteKey(packet.header.src, own), packet.interface.name
+    first = net.lookup(key)
+    if not isinstance(first, Route) or first.type is not RouteType.UNICAST or first.dev == dev:
+        return False  # by that link anyway, or by no other
+    back = net.lookup(key._replace(oif=dev))
+    return isinstance(back, Route) and (back.table, back.prefix, back.plen, back.metric) == (
+        first.table, first.prefix, first.plen, first.metric,
+    )  # fmt: skip
 
 
 def _ignoring(net: Network, dst: int) -> str | None:

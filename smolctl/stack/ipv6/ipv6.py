@@ -6,7 +6,9 @@ from functools import partial
 
 from smolctl.errors import StackError
 from smolctl.stack import reason
+from smolctl.stack.fib.lookup import Found
 from smolctl.stack.fib.route import Scope
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import address_tests, membership, proxy_answers
 from smolctl.stack.ip.address_changes import insert_address, remove_addresses
@@ -166,6 +168,17 @@ class Ipv6(LinkedNetwork):
         found = source_address.candidates(self.interfaces, self.labels, out, dst)
         winner = source_address.best(found)
         return None if winner is None else winner.address.local
+
+    def lookup_again(self, key: RouteKey, found: Found) -> Found:
+        """Return the route from the address that would be chosen if there were one.
+
+        Rules may select by it. Source: Linux ``ip6_dst_lookup_tail``.
+        """
+        if self.fib.usual_rules:
+            return found
+        out = self.interfaces.named(key.oif) if key.oif is not None else self.interfaces.loopback
+        src = self.select_source(out, key.dst, None, Scope.GLOBAL)
+        return found if src is None else self.lookup(key._replace(src=src))
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""

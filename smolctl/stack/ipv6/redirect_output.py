@@ -1,16 +1,17 @@
 """Redirects of neighbor discovery out: a host is told of a better first hop (RFC 4861 8.2)."""
 
-from smolctl.stack.fib.route_key import RouteKey
-from smolctl.stack.interface import Interface
+from contextlib import suppress
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack.ip.host_model import is_neighbor
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6.addresses import asking_address
 from smolctl.stack.ipv6.nd_output import nd_output
-from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.packet import Packet
 from smolctl.stack.trace.trace import Direction
-from smolctl.wire import ethernet, ipv6
+from smolctl.wire import ipv6
 from smolctl.wire.address import is_link_local
 from smolctl.wire.ndp import Options, Redirect
 
@@ -30,25 +31,16 @@ def redirect_sent(net: Network, packet: Packet, way: Way) -> bool:
     if out is not packet.interface or not (target == header.dst or is_link_local(target)):
         return False
     src = asking_address(out)
-    if not is_link_local(src) or not _is_neighbor(net, out, header.src):
+    if not is_link_local(src) or not is_neighbor(net, out, header.src):
         return False
-    entry = net.neighbors[out.name].lookup(header.src)
-    mac = None if entry is None or entry.state not in VALID else entry.lladdr
-    if mac is None or not net.redirects.allow(header.src, now):
+    if not net.redirects.allow(header.src, now):
         return False
     message = Redirect(target, header.dst, _options(net, packet, target))
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
-    ethernet_output(
-        nd_output(net, out, message, src, header.src, trace, now), mac, ethernet.EtherType.IPV6
-    )
+    with suppress(SendRejected, NoBuffers):  # counted under its own reason
+        net.neighbors.output(nd_output(net, out, message, src, header.src, trace, now), header.src)
     net.recorder.count("nd.redirects_sent")
     return True
-
-
-def _is_neighbor(net: Network, out: Interface, host: int) -> bool:
-    """Tell whether a host is on the link itself."""
-    route = net.lookup(RouteKey(host, oif=out.name))
-    return route is not None and getattr(route, "via", None) is None
 
 
 def _options(net: Network, packet: Packet, target: int) -> Options:

@@ -178,7 +178,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.shared_media", 0, "flag", 0, 1,
-        "accept redirects to gateways that are in no network of the interface",
+        "send and accept redirects to anybody on the link, whatever network they are in",
         "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
         link=LinkRule.EITHER,
     ),

@@ -1,0 +1,110 @@
+"""Cases in which a twin once differed from the kernel: each has its host and its questions."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host.agreement.compare import compared
+from tests.host.agreement.lines import asks_of, host_of
+from tests.host.agreement.observer import Far, one_processor
+from tests.kit.netns import require_root_and
+
+pytestmark = pytest.mark.netns
+TWO_NETS = """
+tap t0 02:00:00:00:00:10
+tap t1 02:00:00:00:00:11
+addr add 10.0.0.1/24 dev t0
+addr add 10.0.1.1/24 dev t0
+addr add 10.9.0.1/24 dev t1
+addr add fd00::1/64 dev t0 nodad
+sysctl ipv4/ip_forward=1
+sysctl ipv6/conf/all/forwarding=1
+"""
+CASES = {
+    "a redirect is sent to hosts of other networks of the link, where it is shared": (
+        TWO_NETS,
+        """
+        udp 10.0.0.9 10.0.1.9:9 iif t0
+        udp 10.9.0.9 10.0.1.9:9 iif t0
+        """,
+    ),
+    "a redirect is sent within a network, where the link is not shared": (
+        TWO_NETS
+        + """
+        sysctl ipv4/conf/all/shared_media=0
+        sysctl ipv4/conf/t0/shared_media=0
+        """,
+        """
+        udp 10.0.0.8 10.0.0.9:9 iif t0
+        udp 10.9.0.8 10.0.0.9:9 iif t1
+        """,
+    ),
+    "a redirect waits for the address of the one whom it is for": (
+        TWO_NETS,
+        "udp fd00::9 [fd00::8]:9 iif t0",
+    ),
+    "a route of IPv6 that refuses is none by the device that a sender insists on": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        addr add 10.0.0.1/24 dev t0
+        route add prohibit fd01::/16
+        route add default via fd00::9
+        route add throw fd02::/16
+        route add prohibit 10.1.0.0/16
+        route add default via 10.0.0.9
+        """,
+        """
+        udp any [fd01::1]:9
+        udp any [fd01::1]:9 dev t0
+        udp any [fd02::1]:9
+        udp any [fd02::1]:9 dev t0
+        udp any 10.1.0.1:9
+        udp any 10.1.0.1:9 dev t0
+        """,
+    ),
+    "IPv6 asks once more from the address that is chosen, as rules may know that": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        -6 rule add from fd00::/64 priority 10 lookup 100
+        -6 route add default via fd00::9 dev t0 table 100
+        """,
+        """
+        udp any [fd05::1]:9
+        tcp any [fd05::1]:9
+        """,
+    ),
+    "the answer to an echo request of IPv6 goes back by its link, if that is as good": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd00::2/64 dev t1 nodad
+        addr add fd07::2/64 dev t1 nodad
+        """,
+        """
+        icmp fd00::9 fd00::1 iif t0
+        icmp fd00::9 fd00::2 iif t1
+        icmp fd07::9 fd00::1 iif t0
+        udp fd00::9 [fd00::2]:9 iif t1
+        """,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    require_root_and()
+    with one_processor():
+        made = Far()
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:
+    lines, asks = CASES[name]
+    found = list(compared(name, host_of(lines), asks_of(asks), far))
+    assert [each.report() for each in found if not each.agrees] == []
+    assert [each.refused for each in found if each.refused] == []
