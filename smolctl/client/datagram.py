@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from _socket import socket as Raw
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,7 +22,8 @@ from weakref import ref
 from smolctl.client import options
 from smolctl.client.address import split
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
-from smolctl.client.errors import GONE, gone, os_error
+from smolctl.client.datagram_calls import DatagramCalls
+from smolctl.client.errors import GONE, gone, os_error, plain
 from smolctl.client.inbox import CHECK_NS, Address, Inbox
 from smolctl.client.opening import open_channel
 from smolctl.control import channel
@@ -45,7 +47,7 @@ MAX_KNOWN = 4096
 
 
 # Names with two underscores: classes that programs derive have their own.
-class DatagramSocket(socket.socket):
+class DatagramSocket(DatagramCalls):
     """A UDP socket of a stack.
 
     It is a ``socket.socket``, so what takes one takes it. An address is (host, port); the host ""
@@ -72,7 +74,7 @@ class DatagramSocket(socket.socket):
         self, stack: str | None = None, *, start: bool = True, family: int = socket.AF_INET
     ) -> None:
         if family not in (socket.AF_INET, socket.AF_INET6):
-            raise _plain(errno.EAFNOSUPPORT)
+            raise plain(errno.EAFNOSUPPORT)
         self.__family = socket.AddressFamily(family)
         self.stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
         six = family == socket.AF_INET6
@@ -93,6 +95,7 @@ class DatagramSocket(socket.socket):
             self.__client.close()
             raise
         self.__request, fd, self.__set = opened
+        self.__usual = dict(self.__set)
         super().__init__(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=fd)
         self.__inbox = Inbox(fd, family, self.stack, self.__known.clear, self.__nudger(self))
 
@@ -100,16 +103,6 @@ class DatagramSocket(socket.socket):
     def family(self) -> socket.AddressFamily:
         """AF_INET or AF_INET6."""
         return self.__family
-
-    @property
-    def type(self) -> socket.SocketKind:
-        """SOCK_DGRAM."""
-        return socket.SOCK_DGRAM
-
-    @property
-    def proto(self) -> int:
-        """IPPROTO_UDP."""
-        return socket.IPPROTO_UDP
 
     # --- names and options ------------------------------------------------------------------------
 
@@ -134,14 +127,6 @@ class DatagramSocket(socket.socket):
         host = self.__command("connect", addr=host, port=port, zone=zone)["peer"]
         self.__peer = (host, port) if self.__family == socket.AF_INET else (host, port, 0, zone)
 
-    def connect_ex(self, address: Any) -> int:
-        """Connect as ``connect``, and return the errno, 0 for success."""
-        try:
-            self.connect(address)
-        except OSError as error:
-            return error.errno or errno.EINVAL
-        return 0
-
     def getsockname(self) -> Address:
         """Return what it is bound to; ("0.0.0.0", 0) or ("::", 0, 0, 0) before."""
         return self.__local
@@ -153,7 +138,7 @@ class DatagramSocket(socket.socket):
             OSError: ENOTCONN, to nobody.
         """
         if self.__peer is None:
-            raise _plain(errno.ENOTCONN)
+            raise plain(errno.ENOTCONN)
         return self.__peer
 
     def setsockopt(self, level: int, option: int, value: Any, size: int | None = None) -> None:
@@ -168,22 +153,34 @@ class DatagramSocket(socket.socket):
                 ``join_group`` and ``leave_group``.
         """
         name = options.NAMES.get((level, option))
-        if (level, option) == _SNDBUF:
+        if (level, option) in options.KEPT:
+            super().setsockopt(level, option, value)
+        elif (level, option) == _SNDBUF:
             # That of the channel, which must not become too small for the largest datagram.
             super().setsockopt(level, option, max(options.word("sndbuf", value), _SNDBUF_MIN))
-            return
-        if name is not None:
+        elif self.__foreign(level):
+            raise plain(errno.ENOPROTOOPT)
+        elif name is not None:
             word = options.word(name, value)
             self.__command("set", **{name: word})
-            self.__set[name] = word
-            return
+            self.__set[name] = self.__usual.get(name, 0) if word == -1 else word
+        else:
+            self.__set_otherwise(level, option, value)
+
+    def __set_otherwise(self, level: int, option: int, value: Any) -> None:
         try:
             command = options.command(level, option, value)
         except ValueError:
-            raise _plain(errno.EINVAL) from None
+            raise plain(errno.EINVAL) from None
         if command is None:
-            raise _plain(errno.ENOPROTOOPT)
-        self.__command(command[0], **command[1])
+            raise plain(errno.ENOPROTOOPT)
+        told = self.__command(command[0], **command[1])
+        if command[0] == "interface":
+            self.__set["multicast_if"] = told.get("index", 0)
+            self.__set["multicast_src"] = command[1].get("addr", "0.0.0.0")
+
+    def __foreign(self, level: int) -> bool:
+        return level == socket.IPPROTO_IPV6 and self.__family == socket.AF_INET
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         """Return an option that ``setsockopt`` can set, or one of SO_TYPE, SO_ERROR and so on.
@@ -194,17 +191,23 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: ENOPROTOOPT for another one.
         """
-        name = options.NAMES.get((level, option))
+        key = level, option
+        name = options.NAMES.get(key) or options.READ.get(key)
         if level == socket.SOL_SOCKET and option in options.OWN:
             value = self.__own(option)
-        elif (level, option) == _SNDBUF:
+        elif key in options.KEPT:
+            return super().getsockopt(level, option, size)
+        elif key == _SNDBUF:
             value = super().getsockopt(level, option)
-        elif name is None:
-            raise _plain(errno.ENOPROTOOPT)
+        elif name is None or self.__foreign(level):
+            raise options.not_read(self.__family, level, self.proto)
         elif name == "dev":
             return str(self.__set.get(name, "")).encode().ljust(size, b"\0")[:size]
+        elif name == "multicast_src":
+            address = socket.inet_aton(str(self.__set.get(name, "0.0.0.0")))
+            return address[:size] if size else int.from_bytes(address, sys.byteorder, signed=True)
         else:
-            value = int(self.__set.get(name, 0))
+            value = int(self.__set.get(name, name == "sndlowat"))
         return struct.pack("i", value)[:size] if size else value
 
     def __own(self, option: int) -> int:
@@ -212,10 +215,6 @@ class DatagramSocket(socket.socket):
             return self.__pending_number()
         fixed = {socket.SO_TYPE: self.type, socket.SO_DOMAIN: self.family}
         return int(fixed.get(option, self.proto))
-
-    def allow_broadcast(self) -> None:
-        """Allow broadcast addresses: SO_BROADCAST."""
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 
     def join_group(self, group: str, dev: str | None = None, source: str | None = None) -> None:
         """Join a multicast group, until it is left or the socket closed: IP_ADD_MEMBERSHIP.
@@ -255,7 +254,7 @@ class DatagramSocket(socket.socket):
             OSError: EDESTADDRREQ when there is no peer.
         """
         if self.__peer is None:
-            raise _plain(errno.EDESTADDRREQ)
+            raise plain(errno.EDESTADDRREQ)
         return self.__put(data, self.__peer)
 
     def sendto(self, data: Any, *address: Any) -> int:
@@ -278,7 +277,7 @@ class DatagramSocket(socket.socket):
             self.__inbox.check(self)
         payload = data if type(data) is bytes else memoryview(data).tobytes()
         if self.__mute:
-            raise _plain(errno.EPIPE)
+            raise plain(errno.EPIPE)
         known = self.__known.get(destination)
         size = len(payload)
         if known is None or size > known[1]:
@@ -291,10 +290,6 @@ class DatagramSocket(socket.socket):
             self.__write(message)
         return size
 
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send a datagram to the peer; as ``send``."""
-        self.send(data)
-
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send a datagram of the bytes of several buffers, to the peer by default.
 
@@ -302,7 +297,7 @@ class DatagramSocket(socket.socket):
             OSError: as ``sendto``; EINVAL, ancillary data, of which a stack takes none.
         """
         if ancdata:
-            raise _plain(errno.EINVAL)
+            raise plain(errno.EINVAL)
         return self.sendto(b"".join(buffers), self.__destination(address))
 
     def send_many(self, payloads: Iterable[Buffer], address: Address | None = None) -> int:
@@ -345,7 +340,7 @@ class DatagramSocket(socket.socket):
         if address is not None:
             return address
         if self.__peer is None:
-            raise _plain(errno.EDESTADDRREQ)
+            raise plain(errno.EDESTADDRREQ)
         return self.__peer
 
     def __write(self, message: bytes) -> None:
@@ -456,17 +451,6 @@ class DatagramSocket(socket.socket):
         """
         return self.__inbox.take_many(self, count)
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Put the payload into a buffer; return how many bytes; otherwise as ``recv``."""
-        return self.recvfrom_into(buffer, nbytes, flags)[0]
-
-    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address]:
-        """Put the payload into a buffer; return how many bytes, and who sent it."""
-        size, *_, address = self.recvmsg_into(
-            [memoryview(buffer).cast("B")[: nbytes or None]], 0, flags
-        )
-        return size, address
-
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0
     ) -> tuple[bytes, list[Any], int, Address]:
@@ -489,7 +473,7 @@ class DatagramSocket(socket.socket):
 
     def __take(self, flags: int) -> tuple[bytes, Address]:
         if flags & _ERRQUEUE:  # the errors of a stack's socket are raised
-            raise _plain(errno.EAGAIN)
+            raise plain(errno.EAGAIN)
         try:
             if not flags and not self.__deaf:
                 return self.__inbox.take(self)
@@ -540,22 +524,6 @@ class DatagramSocket(socket.socket):
         self.__client.close()
         return fd
 
-    def dup(self) -> "DatagramSocket":
-        """Raise an error: two sockets cannot share one inbox.
-
-        Raises:
-            OSError: EOPNOTSUPP.
-        """
-        raise OSError(errno.EOPNOTSUPP, "a stack's UDP socket cannot be duplicated")
-
-    def listen(self, backlog: int = 0) -> None:
-        """Raise an error: EOPNOTSUPP, as of any UDP socket."""
-        raise _plain(errno.EOPNOTSUPP)
-
-    def accept(self) -> Any:
-        """Raise an error: EOPNOTSUPP, as of any UDP socket."""
-        raise _plain(errno.EOPNOTSUPP)
-
     @staticmethod
     def __nudger(this: "DatagramSocket") -> Callable[[], None]:
         """Return what makes the daemon send a message without content; it keeps no socket open."""
@@ -577,7 +545,3 @@ class DatagramSocket(socket.socket):
 
 def _cut(cut: bool) -> int:
     return int(socket.MSG_TRUNC) if cut else 0
-
-
-def _plain(number: int) -> OSError:
-    return OSError(number, os.strerror(number))

@@ -35,3 +35,8 @@ def said_of(error: OSError) -> dict[str, Any] | None:
 def gone(stack: str) -> OSError:
     """Return the error of a socket whose stack is no more."""
     return OSError(errno.ECONNRESET, f'stack "{stack}" was stopped, or is gone')
+
+
+def plain(number: int) -> OSError:
+    """Return an error that needs no more words than its number has."""
+    return OSError(number, os.strerror(number))

@@ -1,8 +1,12 @@
 """Options of a stack's sockets: those of socket(7) and ip(7) that there are, and their values."""
 
+import errno
 import socket
+import struct
 import sys
 from typing import Any
+
+from smolctl.client.errors import plain
 
 IP_MTU_DISCOVER = 10
 """Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
@@ -23,6 +27,7 @@ NAMES = {
     (socket.SOL_SOCKET, socket.SO_REUSEPORT): "reuseport",
     (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
     (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.IPPROTO_IP, socket.IP_TOS): "tos",
     (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
     (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
     (socket.IPPROTO_IP, IP_RECVERR): "recverr",
@@ -30,6 +35,7 @@ NAMES = {
     (socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP): "multicast_loop",
     (socket.IPPROTO_IP, IP_MULTICAST_ALL): "multicast_all",
     (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY): "v6only",
+    (socket.IPPROTO_IPV6, socket.IPV6_TCLASS): "tos",
     (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS): "ttl",
     (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER): "mtu_discover",
     (socket.IPPROTO_IPV6, IPV6_RECVERR): "recverr",
@@ -38,8 +44,24 @@ NAMES = {
     (socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL): "multicast_all",
 }
 """Options whose value is a number, or a name: what the stack calls each."""
+READ = {
+    (socket.SOL_SOCKET, socket.SO_SNDLOWAT): "sndlowat",
+    (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
+    (socket.IPPROTO_IP, socket.IP_MULTICAST_IF): "multicast_src",
+    (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF): "multicast_if",
+}
+"""Options that are asked for by other means than they are set, if they can be set."""
 OWN = frozenset({socket.SO_TYPE, socket.SO_ERROR, socket.SO_DOMAIN, socket.SO_PROTOCOL})
 """Options of SOL_SOCKET that the stack is not asked about."""
+_KEPT = frozenset({socket.SO_RCVTIMEO, socket.SO_SNDTIMEO, socket.SO_RCVLOWAT, socket.SO_PRIORITY})
+_ELSEWHERE = frozenset({socket.SO_KEEPALIVE, socket.SO_LINGER, socket.SO_OOBINLINE})
+KEPT = frozenset((socket.SOL_SOCKET, option) for option in _KEPT | _ELSEWHERE)
+"""Options that the kernel keeps, of the descriptor that the program has. They say how long calls
+wait, or do nothing to a UDP socket, as on Linux without a queueing discipline."""
+KEPT_BY_STREAMS = frozenset((socket.SOL_SOCKET, option) for option in _KEPT | {socket.SO_BROADCAST})
+"""The same of TCP sockets."""
+SNDLOWAT = socket.SOL_SOCKET, socket.SO_SNDLOWAT
+"""An option that is 1 and cannot be set (socket(7))."""
 _FLAGS = frozenset({"broadcast", "reuse", "reuseport", "recverr", "multicast_loop", "v6only"})
 """Any number but 0 is 1."""
 _MEMBERSHIPS = {
@@ -52,6 +74,26 @@ _MEMBERSHIPS = {
 }
 
 Value = int | bytes | str
+
+
+def not_read(family: int, level: int, protocol: int) -> OSError:
+    """Return the error of ``getsockopt`` for an option that there is not.
+
+    Source: Linux ``ip_getsockopt``, which differs from ``ip_setsockopt`` and from IPv6.
+    """
+    known = level in (socket.SOL_SOCKET, socket.IPPROTO_IP, protocol)
+    return plain(errno.ENOPROTOOPT if known or family != socket.AF_INET else errno.EOPNOTSUPP)
+
+
+def seconds_of(timeval: bytes) -> float:
+    """Return the seconds that a ``struct timeval`` says (socket(7), SO_RCVTIMEO)."""
+    seconds, microseconds = struct.unpack("ll", timeval)
+    return float(seconds + microseconds / 1e6)
+
+
+def signed(number: int) -> int:
+    """Return an unsigned number of 32 bits as ``getsockopt`` does, which knows only ``int``."""
+    return (number + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def word(name: str, value: Value) -> Any:

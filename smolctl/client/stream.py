@@ -14,10 +14,10 @@ from typing import Any, cast
 
 from smolctl.client import stream_options as options
 from smolctl.client.address import split
-from smolctl.client.errors import GONE, gone
+from smolctl.client.errors import GONE, gone, plain
 from smolctl.client.hub import Hub, open_socket
 from smolctl.client.inbox import Address
-from smolctl.client.options import OWN
+from smolctl.client.options import KEPT_BY_STREAMS, OWN, SNDLOWAT, not_read, seconds_of, signed
 from smolctl.control import stream as wire
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.descriptors import receive_descriptors
@@ -76,6 +76,8 @@ class StreamSocket(socket.socket):
         self.__at_end = self.__deaf = self.__mute = False
         self.__zones: dict[str, int] = {}
         self.__drained = True  # the last read found less than it wanted
+        self.__kept: dict[tuple[int, int], Any] = {}  # options of the descriptor, and their values
+        self.__patience: dict[int, float] = {}  # of these, seconds that calls wait
         self.__watch(fd)
         self.__ending = hub.add(number)
 
@@ -141,7 +143,7 @@ class StreamSocket(socket.socket):
             or (self.__connecting and not self.__settled(0))
             or self.__ending.failed
         ):
-            raise _plain(errno.ENOTCONN)
+            raise plain(errno.ENOTCONN)
         return self.__peer
 
     def __named(self, address: Any) -> dict[str, Any]:
@@ -165,6 +167,7 @@ class StreamSocket(socket.socket):
         os.dup2(fd, self.fileno(), inheritable=inheritable)
         os.close(fd)
         self.settimeout(self.gettimeout())  # O_NONBLOCK is the file's, not the descriptor's
+        self.__keep(self.__kept)
 
     def __take_names(self, told: dict[str, Any]) -> None:
         self.__local = self.__name(told["addr"], told["port"], told.get("zone", 0))
@@ -192,13 +195,15 @@ class StreamSocket(socket.socket):
         self.__take_names(told)
         self.__connecting = True
         if self.gettimeout() == 0:
-            raise _plain(errno.EINPROGRESS)
+            raise plain(errno.EINPROGRESS)
         self.finish_connect()
 
     def finish_connect(self) -> None:
         """Wait for a ``connect`` that has begun; errors as of ``connect``."""
-        if not self.__settled(self.gettimeout()):
-            raise TimeoutError("timed out")
+        timeout = self.gettimeout()
+        patience = self.__patience.get(socket.SO_SNDTIMEO) if timeout is None else timeout
+        if not self.__settled(patience):
+            raise plain(errno.EINPROGRESS) if timeout is None else TimeoutError("timed out")
         self.__raise_error()
 
     def connect_ex(self, address: Any) -> int:
@@ -260,13 +265,13 @@ class StreamSocket(socket.socket):
                 ECONNABORTED, the socket was killed.
         """
         if not self.__listening:
-            raise _plain(errno.EINVAL)
+            raise plain(errno.EINVAL)
         # By super(): ssl.SSLSocket has no recvmsg.
         message, passed = receive_descriptors(cast(socket.socket, super()), wire.MAX_MESSAGE)
         if not message:
             self.__look()
             self.__raise_error()
-            raise _plain(errno.EINVAL)
+            raise plain(errno.EINVAL)
         told = wire.parse_told(message)["accepted"]
         if not passed:
             raise OSError(errno.EMFILE, "this process has no descriptor left for a connection")
@@ -275,6 +280,7 @@ class StreamSocket(socket.socket):
         made.__take_names(told)
         made.__connected = True
         super().send(wire.TAKEN)
+        made.__keep(self.__kept)
         if socket.getdefaulttimeout() is None and self.gettimeout():
             made.setblocking(True)
         assert made.__peer is not None  # the daemon tells whom a connection is with
@@ -319,10 +325,13 @@ class StreamSocket(socket.socket):
         program sent, in vain; ``poll`` is not.
         """
         if self.gettimeout() is None:
+            seconds = self.__patience.get(socket.SO_RCVTIMEO)
             try:
-                self.__reader.poll()
+                found = self.__reader.poll(None if seconds is None else seconds * 1000)
             except RuntimeError:  # another thread waits by it
                 return
+            if not found:
+                raise plain(errno.EAGAIN)
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         """Return bytes as ``recv``, and None: there is one peer."""
@@ -419,12 +428,12 @@ class StreamSocket(socket.socket):
         if self.__connecting:
             if not self.__settled(self.gettimeout()):
                 if self.gettimeout() == 0:
-                    raise _plain(errno.EAGAIN)
+                    raise plain(errno.EAGAIN)
                 raise TimeoutError("timed out")
             self.__raise_error()
             return
         if not self.__ending.failed:
-            raise _plain(errno.ENOTCONN)
+            raise plain(errno.ENOTCONN)
 
     def __end(self, nothing: Any) -> Any:
         """Return the end of the stream, if it is that, or raise what ended the connection."""
@@ -441,7 +450,7 @@ class StreamSocket(socket.socket):
             return error
         if not self.__ending.failed and self.__poll(0, 0):
             self.__look()
-        return self.__ending.take() or _plain(errno.EPIPE)
+        return self.__ending.take() or plain(errno.EPIPE)
 
     # --- errors -----------------------------------------------------------------------------------
 
@@ -471,14 +480,30 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: ENOPROTOOPT for another one, EINVAL or ENODEV for a wrong value.
         """
+        if (level, option) in KEPT_BY_STREAMS:
+            self.__keep({(level, option): value})
+            return
         name = options.NAMES.get((level, option))
-        if name is None:
-            raise _plain(errno.ENOPROTOOPT)
+        if name is None or self.__foreign(level):
+            raise plain(errno.ENOPROTOOPT)
         try:
             word = options.word(name, value)
         except (ValueError, struct.error):
-            raise _plain(errno.EINVAL) from None
+            raise plain(errno.EINVAL) from None
         self.__command("set", **{name: word})
+
+    def __keep(self, kept: dict[tuple[int, int], Any]) -> None:
+        """Give options to the descriptor; see ``KEPT_BY_STREAMS``."""
+        for (level, option), value in kept.items():
+            super().setsockopt(level, option, value)
+            self.__kept[level, option] = value
+            if option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self.__patience.pop(option, None)
+                if any(value):
+                    self.__patience[option] = seconds_of(super().getsockopt(level, option, 16))
+
+    def __foreign(self, level: int) -> bool:
+        return level == socket.IPPROTO_IPV6 and self.__family == socket.AF_INET
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         """Return an option: a number, or ``size`` bytes at most.
@@ -489,16 +514,21 @@ class StreamSocket(socket.socket):
         value: int | str
         if level == socket.SOL_SOCKET and option in OWN:
             value = self.__own(option)
+        elif (level, option) in KEPT_BY_STREAMS:
+            return super().getsockopt(level, option, size)
+        elif (level, option) == SNDLOWAT:
+            value = 1
         else:
             name = options.READ.get((level, option)) or options.NAMES.get((level, option))
-            if name is None:
-                raise _plain(errno.ENOPROTOOPT)
+            if name is None or self.__foreign(level):
+                raise not_read(self.__family, level, self.proto)
             value = self.__command("get", name=name)["value"]
             if name == "linger":
                 packed = struct.pack("ii", value != -1, max(int(value), 0))
                 return packed[:size] if size else int(value != -1)
         if isinstance(value, str):
             return value.encode().ljust(size, b"\0")[:size]
+        value = signed(value)
         return struct.pack("i", value)[:size] if size else value
 
     def __own(self, option: int) -> int:
@@ -546,7 +576,3 @@ class StreamSocket(socket.socket):
         peer = "" if self.__peer is None else f" peer={self.__peer}"
         closed = " closed" if self.fileno() < 0 else ""
         return f"<StreamSocket stack={self.stack!r} local={self.__local}{peer}{closed}>"
-
-
-def _plain(number: int) -> OSError:
-    return OSError(number, os.strerror(number))

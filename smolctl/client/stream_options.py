@@ -25,6 +25,9 @@ NAMES = {
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): "keepcnt",
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): "user_timeout",
     (socket.IPPROTO_TCP, socket.TCP_CONGESTION): "congestion",
+    (socket.IPPROTO_TCP, socket.TCP_SYNCNT): "syn_retries",
+    (socket.IPPROTO_TCP, socket.TCP_LINGER2): "fin_timeout",
+    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT): "notsent_lowat",
     (socket.IPPROTO_IP, socket.IP_TOS): "tos",
     (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
     (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
@@ -58,5 +61,10 @@ def word(name: str, value: Any) -> int | str:
     if name == "linger":
         on, seconds = struct.unpack("ii", value) if isinstance(value, bytes) else (value, 0)
         return int(seconds) if on else -1
-    number = int.from_bytes(value[:4], sys.byteorder) if isinstance(value, bytes) else int(value)
+    if isinstance(value, bytes):
+        number = int.from_bytes(value[:4], sys.byteorder, signed=True)
+    else:
+        number = int(value)
+    if name == "notsent_lowat":
+        return number & 0xFFFFFFFF  # an unsigned number (Linux do_tcp_setsockopt)
     return int(bool(number)) if name in _FLAGS else number

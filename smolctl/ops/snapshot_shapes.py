@@ -134,7 +134,8 @@ SEND_QUEUE = Shape(SendQueue(_NOT_YET), "", retry_ns=AGO, hop=HOP, last_ns=AGO)
 TCP = Shape(
     TcpSocket(rcvbuf=_NOT_YET, sndbuf=_NOT_YET),
     _SOCKET + " rcvbuf sndbuf rcvbuf_locked sndbuf_locked nodelay cork keepalive keepidle_ns"
-    " keepintvl_ns keepcnt user_timeout_ns linger_ns tos ttl mss_max quickack oob_inline control"
+    " keepintvl_ns keepcnt user_timeout_ns linger_ns tos ttl mss_max"
+    " syn_retries fin_timeout_ns notsent_lowat quickack oob_inline control"
     " bound syn_acks receive_shut mss advmss peer_mss timestamps sack scaling ecn ect"
     " ts_offset retries probes window_probes pmtu probe_mtu small_probes challenged_syn",
     state=word(TcpState), ends=ENDS, counted=PAIR, opened=OPENED, heard_ns=AGO, retry_since_ns=AGO,

@@ -350,7 +350,13 @@ class SocketJob(Job):
             socket.multicast_ttl = None if ttl == -1 else ttl  # ip(7): -1 for the default
         if "mtu_discover" in args:
             socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
-        socket.ttl = args.integer("ttl", 1, 255) or socket.ttl
+        if "tos" in args:
+            socket.tos = max(args.integer("tos", -1, 255) or 0, 0)  # ipv6(7): -1 for the default
+        if "ttl" in args:
+            ttl = args.integer("ttl", -1, 255)
+            if ttl == 0:
+                raise InvalidArgument("a time to live of 0 goes nowhere")
+            socket.ttl = None if ttl == -1 else ttl
         socket.rcvbuf = args.integer("rcvbuf", 256, 1_000_000_000) or socket.rcvbuf
         self._stack.generation.touch()  # the fast path knows flows of this socket
 
@@ -362,8 +368,10 @@ class SocketJob(Job):
         if self._channel is not None and self._unsent is None:
             self._channel.send(wire.NUDGE)
 
-    def _interface(self, args: Args) -> None:
+    def _interface(self, args: Args) -> dict[str, int]:
         socket_group.send_by(self._stack, self._socket, args)
+        dev = self._socket.multicast_dev
+        return {"index": 0 if dev is None else self._stack.interface(dev).index}
 
     def _membership(self, args: Args) -> None:
         socket_group.change(self._stack, self._socket, args)
@@ -405,7 +413,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | 
     "connect": ("addr port zone family", SocketJob._connect),
     "set": (
         "broadcast dev mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr reuse"
-        " reuseport ttl v6only",
+        " reuseport tos ttl v6only",
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),

@@ -14,10 +14,13 @@ from smolctl.stack.transport.tcp.states import State
 _S = 1_000_000_000
 _MS = 1_000_000
 _BUFFER_MAX = 1 << 30
+_UINT_MAX = (1 << 32) - 1
+_FIN_TIMEOUT_MAX = 120
 _FLAGS = ("reuse", "reuseport", "nodelay", "cork", "quickack", "oob_inline")
 NAMES = (
-    "cork congestion dev keepalive keepcnt keepidle keepintvl linger maxseg mtu_discover nodelay"
-    " oob_inline quickack rcvbuf reuse reuseport sndbuf tos ttl user_timeout"
+    "cork congestion dev fin_timeout keepalive keepcnt keepidle keepintvl linger maxseg"
+    " mtu_discover nodelay notsent_lowat oob_inline quickack rcvbuf reuse reuseport sndbuf"
+    " syn_retries tos ttl user_timeout"
 )
 """The options that can be set."""
 
@@ -50,7 +53,8 @@ def change(stack: Stack, socket: TcpSocket, args: Args, now: int) -> None:
     if "mtu_discover" in args:
         socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
     if "tos" in args:
-        socket.tos = args.integer("tos", 0, 255) or 0
+        tos = args.integer("tos", -1, 255) or 0
+        socket.tos = max(tos, 0) & ~3  # ECN is the stack's own (Linux do_ip_setsockopt)
     if "ttl" in args:
         ttl = args.integer("ttl", -1, 255)
         if ttl == 0:
@@ -60,6 +64,8 @@ def change(stack: Stack, socket: TcpSocket, args: Args, now: int) -> None:
         stack.generation.touch()  # the fast path knows ways of this socket's segments
     if "maxseg" in args:
         socket.mss_max = args.integer("maxseg", 88, 32_767)  # tcp(7): TCP_MIN_MSS, MAX_TCP_WINDOW
+    if "notsent_lowat" in args:
+        socket.notsent_lowat = args.integer("notsent_lowat", 0, _UINT_MAX) or 0
     if "nodelay" in args or "cork" in args:
         stack.tcp.push(socket, now)
 
@@ -86,6 +92,13 @@ def _times(socket: TcpSocket, args: Args) -> None:
         socket.keepcnt = args.integer("keepcnt", 1, 127)
     if "user_timeout" in args:
         socket.user_timeout_ns = (args.integer("user_timeout", 0, 1 << 31) or 0) * _MS
+    if "syn_retries" in args:
+        socket.syn_retries = args.integer("syn_retries", 1, 127) or 0
+    if "fin_timeout" in args:
+        seconds = args.integer("fin_timeout", -(1 << 31), 1 << 31) or 0
+        # Linux do_tcp_setsockopt: 0 is as usual, and less waits for nothing.
+        own = min(seconds, _FIN_TIMEOUT_MAX) * _S
+        socket.fin_timeout_ns = None if seconds == 0 else max(own, 0)
     if "linger" in args:
         seconds = args.integer("linger", -1, 1 << 31) or 0
         socket.linger_ns = None if seconds == -1 else seconds * _S
@@ -128,6 +141,13 @@ _VALUES: dict[str, Callable[[Stack, TcpSocket], Any]] = {
         socket.keepintvl_ns, stack, "tcp.keepalive_intvl_ms"
     ),
     "keepcnt": lambda stack, socket: socket.keepcnt or stack.settings["tcp.keepalive_probes"],
+    "syn_retries": lambda stack, socket: socket.syn_retries or stack.settings["tcp.syn_retries"],
+    "fin_timeout": lambda stack, socket: (
+        -1
+        if socket.fin_timeout_ns == 0
+        else _or_setting(socket.fin_timeout_ns, stack, "tcp.fin_timeout_ms")
+    ),
+    "notsent_lowat": lambda _, socket: socket.notsent_lowat,
     "user_timeout": lambda _, socket: socket.user_timeout_ns // _MS,
     "linger": lambda _, socket: -1 if socket.linger_ns is None else socket.linger_ns // _S,
     "v6only": lambda _, socket: int(socket.v6only),

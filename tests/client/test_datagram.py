@@ -227,7 +227,7 @@ def test_options(make: Make) -> None:
     one.setsockopt(*sndbuf, 1)
     assert one.sendto(bytes(65_507), HERE) == 65_507
     assert one.getsockopt(*sndbuf) == min(usual, 212_992)
-    unknown = socket.SOL_SOCKET, socket.SO_LINGER
+    unknown = socket.SOL_SOCKET, socket.SO_DONTROUTE
     assert error_of(lambda: one.getsockopt(*unknown)) == "ENOPROTOOPT"
     assert error_of(lambda: one.setsockopt(*unknown, 1)) == "ENOPROTOOPT"
     assert error_of(lambda: one.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 999)) == "EINVAL"

@@ -499,7 +499,7 @@ def test_options(make: Make) -> None:
 @pytest.mark.parametrize(
     ("level", "option", "value", "name"),
     [
-        (socket.SOL_SOCKET, socket.SO_BROADCAST, 1, "ENOPROTOOPT"),
+        (socket.SOL_SOCKET, socket.SO_DONTROUTE, 1, "ENOPROTOOPT"),
         (socket.SOL_SOCKET, socket.SO_LINGER, b"x", "EINVAL"),
         (socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"nothing\0", "ENODEV"),
         (socket.IPPROTO_TCP, socket.TCP_CONGESTION, "bbr", "EINVAL"),

@@ -138,13 +138,13 @@ def test_broadcast_is_allowed_by_an_option(api: Api, socket: Socket) -> None:
 
 
 def test_options_change_the_socket(api: Api, socket: Socket) -> None:
-    assert socket.command("set", ttl=3, rcvbuf=1000, dev="tap0")["event"] == "answer"
+    assert socket.command("set", ttl=3, tos=0x13, rcvbuf=1000, dev="tap0")["event"] == "answer"
     socket.command("bind", port=7)
     row = api.one("socket.show")
     assert (row["rcvbuf"], row["dev"]) == (1000, "tap0")
     socket.ask(b"x", PEER_IP)
     assert api.wire[-1][1].ip is not None
-    assert api.wire[-1][1].ip.ttl == 3
+    assert (api.wire[-1][1].ip.ttl, api.wire[-1][1].ip.dscp_ecn) == (3, 0x13)
     assert socket.command("set", dev="tap0")["errno"] == "EINVAL"
     assert socket.command("set", ttl=256)["errno"] == "EINVAL"
     assert socket.command("set", colour=1)["errno"] == "EINVAL"

@@ -74,6 +74,13 @@ def fail(
     end(table, socket, event)
 
 
+def await_fin(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Give the peer some time to close its end, of a connection that its program has closed."""
+    own = socket.fin_timeout_ns
+    socket.close_ns = now + (table.settings.ns("tcp.fin_timeout_ms") if own is None else own)
+    table.timers.set(socket)
+
+
 def time_wait(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Leave a connection to TIME-WAIT: twice the longest life of a segment (RFC 9293 3.6.1).
 

@@ -4,7 +4,7 @@ from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.tcp.ack import ack_input
-from smolctl.stack.transport.tcp.ending import end, fail, move, time_wait
+from smolctl.stack.transport.tcp.ending import await_fin, end, fail, move, time_wait
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.opening import arm_keepalive, opened
 from smolctl.stack.transport.tcp.receive import BLOCK_OVERHEAD
@@ -240,8 +240,7 @@ def sent_all(table: TcpTable, socket: TcpSocket, now: int) -> bool:
         return True
     move(table, socket, TcpEvent.ACK_OF_FIN)
     if socket.closed:
-        socket.close_ns = now + table.settings.ns("tcp.fin_timeout_ms")
-        table.timers.set(socket)
+        await_fin(table, socket, now)
     socket.wake()
     return False
 

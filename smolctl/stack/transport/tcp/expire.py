@@ -141,6 +141,7 @@ def _given_up(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     limit = settings["tcp.retries2"]
     if state in _OPENING:
         limit = settings["tcp.syn_retries" if state is State.SYN_SENT else "tcp.synack_retries"]
+        limit = socket.syn_retries or limit
     elif socket.closed:
         limit = min(limit, _ORPHAN_RETRIES)
     waited = now - socket.retry_since_ns

@@ -167,6 +167,12 @@ class TcpSocket(SocketBase):
             connection, None leaves it to the stack.
         tos, ttl: of its packets; ttl None for the stack's default.
         mss_max: the largest segment that is told and sent (TCP_MAXSEG), None for no limit.
+        syn_retries: timeouts after which an attempt is given up (TCP_SYNCNT), 0 for what the
+            sysctls say.
+        fin_timeout_ns: how long a closed connection waits for the peer's FIN (TCP_LINGER2), None
+            for what the sysctl says.
+        notsent_lowat: the program is asked for more only while less than this was not sent yet
+            (TCP_NOTSENT_LOWAT), 0 for no such bound.
         quickack: acknowledgments are not delayed (TCP_QUICKACK).
         oob_inline: urgent data is part of the stream (SO_OOBINLINE).
         control: name of its congestion control (TCP_CONGESTION), "" for the stack's.
@@ -225,6 +231,9 @@ class TcpSocket(SocketBase):
     tos: int = 0
     ttl: int | None = None
     mss_max: int | None = None
+    syn_retries: int = 0
+    fin_timeout_ns: int | None = None
+    notsent_lowat: int = 0
     quickack: bool = False
     oob_inline: bool = False
     control: str = ""

@@ -44,6 +44,7 @@ from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp import expire
 from smolctl.stack.transport.tcp.ending import (
     abort,
+    await_fin,
     drop_time_wait,
     end,
     move,
@@ -373,6 +374,8 @@ class Tcp(TcpTable):
             return 0
         snd, size = socket.snd, socket.sndbuf
         room = size - snd.held
+        if 0 < socket.notsent_lowat <= snd.unsent and snd.records:
+            return 0
         if _ROOM_SHARE * room < size and socket.has_room and snd.records:
             return 0
         return whole_pieces(socket, max(min(room, limit), 1))
@@ -537,8 +540,7 @@ class Tcp(TcpTable):
         else:
             self._queue_fin(socket, now)
             if socket.state is State.FIN_WAIT_2:
-                socket.close_ns = now + self.settings.ns("tcp.fin_timeout_ms")
-                self.timers.set(socket)
+                await_fin(self, socket, now)
 
     def abort(self, socket: TcpSocket, now: int) -> None:
         """Reset a connection and close its socket: what was not acknowledged is lost."""
