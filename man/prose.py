@@ -454,6 +454,18 @@ the end of a cable: without another end it has no carrier. Both ends of a veth a
 bridge is a link on a cable, and its ports are left out, as are links without Ethernet and what is
 on them. Only neighbors that were added by hand are saved: others are learned. Sockets belong to
 programs, and are left out.
+
+host drops tells of each packet that the kernel drops in the namespace, as it happens; that needs
+root. A program of a few dozen instructions at the kernel's tracepoint kfree_skb (BPF) copies the
+packet's first bytes, its device and its namespace, and is gone when the command ends, however that
+is. Linux's reason (ip-link(8) counts only their sum) is shown beside smolctl's. One of Linux's
+names often stands for several of smolctl's, and NOT_SPECIFIED for very many: then the kernel's
+function and the packet's own bytes decide. A question mark behind a name says that they do not
+suffice; the others that it could be are said below. A packet that Linux takes, refuses by an
+errno, or throws away without a word is not told.
+
+Where a kernel takes no such program, its own tracing (tracefs) tells reason, function and device,
+but neither packet nor namespace: then only --all works. Linux before 5.17 gives no reasons.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that

@@ -18,7 +18,7 @@ from tests.kit.stack_env import SmolctlEnv
 
 WITHOUT_STACK = {"stack start", "stack stop", "stack list", "explain", "doctor", "help"}
 WITHOUT_STACK |= {f"lab {verb}" for verb in ("run", "list", "show", "new", "compare", "up", "down")}
-WITHOUT_STACK |= {"host show", "host save"}
+WITHOUT_STACK |= {"host show", "host save", "host drops"}
 """Commands that ask no stack; to start or stop one is no question."""
 STARTING = {"add", "append", "change", "del", "flush", "replace", "set"}
 STARTING_PATHS = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kit import wait_for_lines
+from tests.kit import drops
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
@@ -66,6 +67,7 @@ ALONE = {
     "map",
     "host",
     "host-save",
+    "host-drops",
     "explain",
     "doctor",
     "error",
@@ -84,9 +86,12 @@ ALONE = {
 STREAMS = {
     "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
     "tcp-ping", "tcp-scan", "tcp-http", "tcp-bench",
-    "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
+    "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace", "host-drops",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
+
+OF_ROOT = (("host-drops", "host drops -w 0"),)
+"""Schemas of what only root may ask the kernel, and commands that print them."""
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("lab-run", "lab run no-route-back arp-first-datagram -J 1"),
@@ -334,7 +339,7 @@ Document = tuple[str, str, Any]
 def documents(env: SmolctlEnv) -> Iterator[Document]:
     """Run all commands; yield what they print, line by line where it is a stream."""
     (env.directory / "bad.conf").write_text("link add lo1 type loopback\nlink del nope\n")
-    for schema, line in COMMANDS:
+    for schema, line in (*COMMANDS, *(() if drops.unmet() else OF_ROOT)):
         yield from _run(env, schema, line)
     running = [(schema, line, env.popen("-j", *line.split())) for schema, line in _LISTENING]
     wait_until(lambda: len(env.json("socket", "show", "-l")) == 5, "five sockets")

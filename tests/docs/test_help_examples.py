@@ -14,6 +14,7 @@ from smolctl.cli import main
 from tests.cli.kit import all_verbs
 from tests.docs import example_world as world
 from tests.docs.example_world import ONGOING, Ongoing
+from tests.kit import drops
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -28,6 +29,8 @@ TO_THE_MACHINE = {
 """These need root, and run in a network namespace."""
 OF_THE_HOST = {example for example in EXAMPLES if " --host " in example}
 """These are about the machine, whatever it is like, and run in a network namespace."""
+FROM_THE_KERNEL = {example for example, path in EXAMPLES.items() if path == "host drops"}
+"""These need root, and go on until the kernel drops something."""
 WRITTEN = ("all.pcapng", "data", "big.bin")
 """Files that examples write."""
 INPUT = {"batch -": "addr add 10.3.0.1/24 dev lo\naddr show\n", "config diff -": world.LAB}
@@ -119,7 +122,7 @@ def words_of(env: SmolctlEnv, example: str) -> str:
 
 
 QUICK = sorted(
-    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE - OF_THE_HOST,
+    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE - OF_THE_HOST - FROM_THE_KERNEL,
     key=lambda example: (not READS.search(EXAMPLES[example]), example),
 )
 
@@ -227,6 +230,28 @@ def test_examples_about_the_host(
     ended = smolctl_env.shell("; ".join(lines)).wait(60)
     assert ended.stdout.count("verdict: ") == len(lines) > 3, ended
     assert ended.stderr == ""
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("example", sorted(FROM_THE_KERNEL))
+def test_an_example_that_watches_the_kernel(
+    smolctl_env: SmolctlEnv, netns_factory: Callable[[], Namespace], example: str
+) -> None:
+    if reason := drops.unmet():
+        pytest.skip(reason)
+    home = netns_factory()
+    smolctl_env.enter(home)
+    running = smolctl_env.shell(f"exec {example.replace('netns lab', f'netns {home.name}')}")
+    running.wait_for("watching")
+
+    def seen() -> bool:
+        home.run("bash", "-c", "echo > /dev/udp/127.0.0.1/9")
+        return "udp-port-closed" in running.stdout
+
+    wait_until(seen, example)
+    if " -c " not in example:
+        running.process.send_signal(signal.SIGINT)
+    assert running.wait(30).returncode == 0
 
 
 def test_every_example_is_run_somewhere() -> None:

@@ -59,6 +59,7 @@ def test_every_command_of_the_tree_is_measured() -> None:
         "reach",
         "host show",
         "host save",
+        "host drops",
     }
     # These are no affair of a stack that runs.
     small |= {f"lab {verb}" for verb in ("run", "list", "show", "new", "compare", "up", "down")}

@@ -17,7 +17,10 @@ from smolctl.near import did_you_mean
 SOCKETS = "a lab has no programs outside of it"
 NO_PLACE = {
     "doctor": ("it is about this machine, which a lab does not use", None),
-    "host": ("it is about this machine, which a lab does not use", None),
+    **{
+        f"host {verb}": ("it is about this machine, which a lab does not use", None)
+        for verb in ("show", "save", "drops")
+    },
     "exec": (SOCKETS, "use [[programs]]"),
     "stack log": ("a node has no log", "stats drops and why list tell what went wrong"),
     "stack start": ("a node runs from the beginning", 'restart = "NODE" in a step boots it anew'),

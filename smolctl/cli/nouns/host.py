@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from smolctl.cli.nouns import addr, link, maddr, neigh, route
+from smolctl.cli.nouns import addr, host_drops, link, maddr, neigh, route
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.session import Patience, Session
@@ -332,5 +332,6 @@ COMMAND = Noun(
             ' a stack cannot be told is a comment, "# not expressed: ...". Each link is the end of'
             " a cable, whose name is host- and that of the link; both ends of a veth are on one.",
         ),
+        host_drops.COMMAND,
     ),
 )

@@ -1,0 +1,94 @@
+"""Drops of the kernel beside smolctl's names for them, and beside what its twin predicts."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from smolctl.host import reading
+from smolctl.host.drops import source
+from smolctl.host.drops.dropped import Dropped, Source
+from smolctl.host.drops.rows import Room, Row, row
+from smolctl.host.twin import Twin, twin
+from smolctl.stack.clone.stack_clone import clone_for_packet
+from smolctl.stack.explain.predict import happen_to_come_in
+from smolctl.stack.explain.verdict import tell
+from smolctl.stack.trace.trace import Trace
+from tests.host.drops_world import CASES, OF_A_HOST, Case, DropsWorld
+from tests.host.twin.asking import why
+from tests.kit import drops
+from tests.kit.netns import Namespace, require_root_and
+
+pytestmark = pytest.mark.netns
+_PATIENCE_S = 5.0
+
+
+class Said(NamedTuple):
+    """Names of a packet's fate: by Linux, by ``host drops``, and by the twin."""
+
+    linux: tuple[str, ...]
+    rows: list[Row]
+    predicted: str
+
+
+@pytest.fixture(scope="module")
+def said() -> Iterator[dict[str, Said]]:
+    require_root_and()
+    if reason := drops.unmet():
+        pytest.skip(reason)
+    namespace = Namespace()
+    world = DropsWorld(namespace)
+    watched = source.best(source.inode(world.netns))
+    try:
+        found = {}
+        for group in (CASES, OF_A_HOST):
+            if group is OF_A_HOST:
+                world.become_a_host()
+            room, mirror = Room(world.netns), twin(reading.read(world.netns))
+            for case in group:
+                seen = provoked(case, world, watched)
+                rows = [row(each, room, whole=False) for each in seen]
+                linux = tuple(each.linux for each in seen)
+                found[case.name] = Said(linux, rows, predict(case, mirror))
+        yield found
+    finally:
+        watched.close()
+        world.close()
+        namespace.close()
+
+
+def provoked(case: Case, world: DropsWorld, watched: Source) -> list[Dropped]:
+    """Return the drops that a packet brings about."""
+    list(watched.take())
+    world.provoke(case)
+    seen: list[Dropped] = list(watched.take())
+    end = time.monotonic() + _PATIENCE_S
+    while case.linux and not seen and time.monotonic() < end:
+        watched.wait(end - time.monotonic())
+        seen += watched.take()
+    return seen
+
+
+def predict(case: Case, mirror: Twin) -> str:
+    """Return the twin's reason for a packet."""
+    if case.frame is None:
+        return str(why(mirror, case.send).get("reason", ""))
+    clone, trace = clone_for_packet(mirror.stack), Trace()
+    happen_to_come_in(clone, clone.interface("tap0"), case.frame, 0, trace)
+    return str(tell(trace, lambda _now: 0.0).get("reason", ""))
+
+
+@pytest.mark.parametrize("case", [*CASES, *OF_A_HOST], ids=lambda case: case.name)
+def test_both_names_side_by_side(said: dict[str, Said], case: Case) -> None:
+    found = said[case.name]
+    assert found.linux == case.linux
+    assert [each["reason"] for each in found.rows] == [case.ours] * len(case.linux)
+    assert not any("others" in each for each in found.rows)
+    predicted = case.ours if case.predicted is None else case.predicted
+    assert found.predicted == predicted
+
+
+def test_where_linux_has_no_reason_smolctl_has_one() -> None:
+    without = [case for case in CASES if case.linux in ((), ("NOT_SPECIFIED",))]
+    assert len(without) >= 5
