@@ -3,7 +3,7 @@
 BIN := .venv/bin
 # Without byte code each process compiles all that it imports, those of pytest and of smolctl, too.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help venv deps demo test fuzz proof test-qemu check fmt docs bench bench-readme clean
+.PHONY: help venv deps demo test fuzz proof host-agreement test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -47,6 +47,9 @@ fuzz: venv ## tests with random input, each with 1,000 new examples, or TEST_EXA
 
 proof: venv ## tests about large numbers, in full; make test does a share of each
 	TEST_PROOF=1 $(BIN)/python -m pytest -n 2 -m proof --timeout=600
+
+host-agreement: venv ## twins of the host beside the kernel: N=2000 random questions; as root; writes docs/host.md
+	$(BIN)/python -m tests.host.agreement $(or $(N),2000) $(if $(wildcard docs/host.md),--page)
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)
 	@scripts/deps qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cc=gcc

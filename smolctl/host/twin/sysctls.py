@@ -15,6 +15,7 @@ _RANGE = "ipv4/ip_local_port_range"
 _SOME_LINK = "eth0"
 _IDLE = frozenset({"tcp.congestion_control"})
 """Sysctls that decide how fast packets are sent, and not whether they get through."""
+_PROXY_DELAY, _HUNDREDTH_MS = "ipv4/neigh/{}/proxy_delay", 10
 _FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}
 
 
@@ -59,6 +60,10 @@ def assign_links(target: Settings, state: HostState, notes: Notes) -> None:
             if value is not None:
                 own[scope][item.key] = value
     for name, values in own.items():
+        # Of those that count hundredths of a second, the one that decides whether, and not when.
+        delay = state.sysctls.values.get(_PROXY_DELAY.format(name), "")
+        if delay.isdecimal():
+            values["neigh.proxy_delay_ms"] = int(delay) * _HUNDREDTH_MS
         target.assign_link(name, values, values)
         target.settle(name)
 

@@ -1,5 +1,6 @@
 """The kernel beside the twin: the same host, the same questions, and what differs."""
 
+import re
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import NamedTuple
@@ -66,14 +67,27 @@ def compared(seed: str, host: Host, asks: Iterable[Ask], far: Far) -> Iterator[C
     """
     headless = frozenset(spec.name for spec in host.links if spec.kind == "tun")
     observer = Observer(host, far)
+    told: set[str] = set()
     try:
         for ask in asks:
+            if ask.src in told:
+                # The kernel sends a host only so many errors, and forgets with its namespace.
+                observer.close()
+                observer, told = Observer(host, far), set()
             oracle = Oracle(observer.read(), headless)
             predicted = oracle.ask(ask)
             seen = observer.ask(ask)
+            told.update(_told(seen))
             yield Compared(seed, host, ask, tuple(observer.refused), seen, predicted)
     finally:
         observer.close()
+
+
+def _told(seen: frozenset[str]) -> Iterator[str]:
+    """Yield the hosts that were sent an error, or a redirect."""
+    for event in seen:
+        if found := re.search(r" icmp6? \d+/\d+ .*> (\S+) ttl", event):
+            yield found[1]
 
 
 def random_compared(seed: int, count: int, far: Far) -> Iterator[Compared]:

@@ -25,6 +25,7 @@ from tests.host.agreement.wires import Wire
 _PATIENCE_S = 10.0
 # Timers that would let a host speak by itself while it is watched.
 QUIET = {
+    "ipv4/tcp_synack_retries": "0",
     "ipv4/ping_group_range": "0 2147483647",
     "ipv6/icmp/ratelimit": "0",
     "ipv6/conf/default/accept_dad": "0",

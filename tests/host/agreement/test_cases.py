@@ -1,13 +1,10 @@
 """Cases in which a twin once differed from the kernel: each has its host and its questions."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
-from tests.host.agreement.observer import Far, one_processor
-from tests.kit.netns import require_root_and
+from tests.host.agreement.observer import Far
 
 pytestmark = pytest.mark.netns
 TWO_NETS = """
@@ -75,6 +72,20 @@ CASES = {
         tcp any [fd05::1]:9
         """,
     ),
+    "a connection of IPv4 asks again from the address that was chosen, a datagram does not": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.0.9.1/24 dev t0
+        rule add from 10.0.0.1 priority 10 lookup 100
+        route add 10.0.0.0/8 via 10.0.0.9 dev t0 table 100
+        route add 10.5.0.0/16 via 10.0.0.8 dev t0
+        """,
+        """
+        tcp any 10.5.0.1:9
+        udp any 10.5.0.1:9
+        """,
+    ),
     "the answer to an echo request of IPv6 goes back by its link, if that is as good": (
         """
         tap t0 02:00:00:00:00:10
@@ -91,15 +102,6 @@ CASES = {
         """,
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    require_root_and()
-    with one_processor():
-        made = Far()
-        yield made
-        made.close()
 
 
 @pytest.mark.parametrize("name", CASES)

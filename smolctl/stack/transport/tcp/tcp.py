@@ -276,8 +276,14 @@ class Tcp(TcpTable):
         mark, uid = socket.mark, socket.uid
         key = RouteKey(peer, socket.local, dev, OUTPUT, mark, _TCP, sport, dport, tos, uid)
         way = find_way(net, key)
-        if isinstance(way, Way) and way.src is not None and socket.local is None:
-            # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
+        if (
+            net.family is IPV4
+            and isinstance(way, Way)
+            and way.src is not None
+            and socket.local is None
+        ):
+            # Again from the address that was chosen: rules may differ (Linux ip_route_connect;
+            # tcp_v6_connect and ip6_datagram_dst_update do not).
             way = find_way(net, key._replace(src=way.src))
         if isinstance(way, Refusal):
             values = {**way.values, "dev": way.dev}

@@ -150,8 +150,9 @@ class Udp(UdpTable):
             peer, src, dev, OUTPUT, socket.mark, Protocol.UDP, sport, port, socket.tos, socket.uid
         )
         way = wrong_family(socket, peer, src) or route_output(net, key)
-        if isinstance(way, Way) and way.src is not None and src is None:
-            # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
+        if net.family is IPV4 and isinstance(way, Way) and way.src is not None and src is None:
+            # Again from the address that was chosen: rules may differ (Linux ip_route_connect;
+            # tcp_v6_connect and ip6_datagram_dst_update do not).
             way = route_output(net, key._replace(src=way.src))
         if isinstance(way, Refusal):
             values = {**way.values, "dev": way.dev}
