@@ -8,7 +8,8 @@ class Note(NamedTuple):
 
     Attributes:
         topic: "link", "address", "route", "rule", "neigh", "sysctl", "socket", "group", "hook" or
-            "host".
+            "host"; or "beyond": it happens behind a link, where the twin's answer ends, and takes
+            nothing of that answer back.
         text: what it is, in words.
         link: name of the link to which it belongs; "" for none, or all.
         family: "inet" or "inet6"; "" for both.

@@ -9,7 +9,6 @@ from smolctl.host import routes
 from smolctl.host.nexthops import Nexthop
 from smolctl.host.reading import HostState
 from smolctl.host.rows import TABLES, prefix_text
-from smolctl.host.sysctls import Sysctls
 from smolctl.host.twin.addresses import scope_of
 from smolctl.host.twin.notes import Note, Notes
 from smolctl.host.values import AF_INET, AF_INET6
@@ -18,6 +17,7 @@ from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Ta
 from smolctl.stack.interface import Interfaces
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.wire.address import IPV4, IPV6, family_of, format_address
+from smolctl.wire.ipv4 import MIN_MTU
 
 PROTOCOLS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static"}
 """Protocols that a stack has a word for; others are numbers."""
@@ -25,9 +25,8 @@ CLONED = 0x200
 _TYPES = {
     number: RouteType(name) for number, name in enumerate(routes.TYPES) if name in list(RouteType)
 }
-_LOCK, _MTU, _HOPLIMIT = 1, 2, 10
+_MTU, _HOPLIMIT = 2, 10
 _ENCAPS = {1: "mpls", 2: "ip", 3: "ila", 4: "ip6", 5: "seg6", 6: "bpf", 7: "seg6local", 8: "rpl"}
-_LINKDOWN = "ignore_routes_with_linkdown"
 
 
 class _Surroundings(NamedTuple):
@@ -40,7 +39,6 @@ class _Surroundings(NamedTuple):
     net: Network
     names: Mapping[int, str]
     objects: Mapping[int, Nexthop]
-    sysctls: Sysctls
     notes: Notes
 
 
@@ -53,7 +51,7 @@ def add(networks: Networks, interfaces: Interfaces, state: HostState, notes: Not
     names = {link.index: link.name for link in interfaces.values()}
     objects = {each.id: each for each in state.nexthops}
     around = {
-        number: _Surroundings(networks[family], names, objects, state.sysctls, notes)
+        number: _Surroundings(networks[family], names, objects, notes)
         for number, family in ((AF_INET, IPV4), (AF_INET6, IPV6))
     }
     local = [each for each in state.routes if each.table == TableName.LOCAL]
@@ -104,7 +102,7 @@ def _made(
     if len(hops) > 1:
         return _multipath(prefix, each, values, hops, where), None
     if hops:
-        if _is_dead(hops[0], where):
+        if hops[0].flags & routes.DEAD:
             return None, None  # Linux fib_table_lookup, find_match: nobody takes it
         values |= _way(hops[0], where)
     return Route(prefix, each.plen, **values), None if beside else values
@@ -121,10 +119,13 @@ def _values(each: routes.Route) -> dict[str, Any]:
         shown = prefix_text(each.src, each.src_plen, each.family)
         raise _Unmade(f"it is for packets from {shown} alone")
     mtu = dict(each.metrics).get(_MTU)
+    source = each.prefsrc
+    if source is not None and family_of(source) is not family_of(each.dst):
+        source = None
     return {
-        "type": kind, "table": each.table, "prefsrc": each.prefsrc, "metric": each.metric,
+        "type": kind, "table": each.table, "prefsrc": source, "metric": each.metric,
         "scope": scope_of(each.scope), "protocol": PROTOCOLS.get(each.protocol, str(each.protocol)),
-        "mtu": mtu or None, "mtu_lock": bool(mtu) and _MTU in each.locked,
+        "mtu": max(mtu, MIN_MTU) if mtu else None, "mtu_lock": bool(mtu) and _MTU in each.locked,
     }  # fmt: skip
 
 
@@ -174,26 +175,17 @@ def _multipath(
     hops: tuple[routes.Hop, ...],
     where: _Surroundings,
 ) -> Route | None:
-    if all(_is_dead(hop, where) for hop in hops):
+    if all(hop.flags & routes.DEAD for hop in hops):
         return None
     whole = Multipath(prefix, each.plen, **values)
     whole.hops = tuple(
         Hop(
             prefix, each.plen, **values, **_way(hop, where), weight=hop.weight,
-            dead=_is_dead(hop, where), whole=whole,
+            dead=bool(hop.flags & routes.DEAD), whole=whole,
         )
         for hop in hops
     )  # fmt: skip
     return whole
-
-
-def _is_dead(hop: routes.Hop, where: _Surroundings) -> bool:
-    """Tell whether no lookup finds a next hop (Linux fib_table_lookup, fib_select_multipath)."""
-    if not hop.flags & routes.LINKDOWN:
-        return bool(hop.flags & routes.DEAD)
-    family = "ipv6" if where.net.family is IPV6 else "ipv4"
-    ignored = where.sysctls.on_link(family, where.names[hop.oif], _LINKDOWN)
-    return bool(ignored or hop.flags & routes.DEAD)
 
 
 # --- notes ----------------------------------------------------------------------------------------

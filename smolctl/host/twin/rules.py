@@ -11,7 +11,7 @@ from smolctl.stack.fib.rule import Rule, RuleAction, Rules
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.wire.address import IPV4, IPV6, family_of
 
-_KERNEL = 2
+_GOTO = 2
 _ACTIONS = {
     number: RuleAction(name) for number, name in rules.ACTIONS.items() if name in list(RuleAction)
 }
@@ -31,7 +31,7 @@ def _replace(net: Network, there: list[rules.Rule], notes: Notes) -> None:
     if list(map(_plain, made)) == list(map(_plain, net.fib.rules)):
         return  # nobody has changed them, as far as that can be seen
     net.fib.rules = Rules(())
-    for rule in made:
+    for rule in sorted(made, key=lambda rule: rule.priority):  # as the kernel has them, too
         net.fib.rules.append(rule)
     net.fib.obey_rules()
 
@@ -62,6 +62,7 @@ def _rule(net: Network, each: rules.Rule, notes: Notes) -> Rule:
         ipproto=each.ip_proto or 0,
         sport=each.sports, dport=each.dports,
         mark=each.mark, mark_mask=each.mask,
+        uids=each.uids,
         invert=bool(each.flags & rules.INVERT),
         target=each.goto or 0,
         suppress=each.suppress_plen,
@@ -76,8 +77,8 @@ def _missing(net: Network, each: rules.Rule) -> Iterator[str]:
     """Yield the conditions and actions of a rule that a stack's rules do not have."""
     if any(map(_is_wrong, _prefixes(net, each))):
         yield "its prefix is none of its family"
-    if each.uids is not None and each.uids != (0, 0xFFFFFFFF):
-        yield "it is for users {}-{}".format(*each.uids)
+    if each.action == _GOTO and (each.goto or 0) <= each.priority:
+        yield f"it leads back to {each.goto}"
     if each.tun_id:
         yield f"it is for packets of tunnel {each.tun_id}"
     if each.l3mdev:

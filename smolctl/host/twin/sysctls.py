@@ -13,6 +13,8 @@ from smolctl.stack.sysctl.settings import SYSCTLS, Assigned, Settings
 
 _RANGE = "ipv4/ip_local_port_range"
 _SOME_LINK = "eth0"
+EXACT = {"ip.multipath_carrier": 0}
+"""Sysctls of the stack's own, where it differs from Linux on purpose."""
 _IDLE = frozenset({"tcp.congestion_control"})
 """Sysctls that decide how fast packets are sent, and not whether they get through."""
 _PROXY_DELAY, _HUNDREDTH_MS = "ipv4/neigh/{}/proxy_delay", 10
@@ -40,7 +42,7 @@ def settings(state: HostState, notes: Notes) -> Settings:
             alls[item.key] = value
         else:
             values[item.key] = value
-    values |= _ports(state)
+    values |= _ports(state) | EXACT
     result.assign(Assigned(values, alls, defaults, sorted(defaults), {}))
     return result
 

@@ -29,6 +29,8 @@ def twin(state: HostState, now_ns: int = 0) -> Twin:
     stack.events.now_ns = now_ns
     links.add(stack.interfaces, state, notes)
     sysctls.assign_links(stack.settings, state, notes)
+    for net in stack.networks.values():
+        net.note_carriers()
     addresses.add(stack.networks, stack.interfaces, state, notes)
     routes.add(stack.networks, stack.interfaces, state, notes)
     rules.add(stack.networks, state, notes)

@@ -19,7 +19,7 @@ from smolctl.stack.proof.change import Trial
 from smolctl.stack.proof.scene import arrange, arrange_tcp
 from smolctl.stack.reason import Detail, Kind, Proof, Reason
 from smolctl.stack.stack import Stack
-from smolctl.stack.sysctl.settings import sysctl
+from smolctl.stack.sysctl.settings import named
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire.address import is_unspecified
 
@@ -100,9 +100,10 @@ class Prover:
     def _at_link(self, fix: str, dev: str) -> str:
         """Return a command that sets a sysctl with the key that decides on a link."""
         key, equals, text = fix.removeprefix(_SET).partition("=")
-        if not (fix.startswith(_SET) and equals):
+        name = named(key) if fix.startswith(_SET) and equals else None
+        if name is None or name.scope:
             return fix
-        return f"{_SET}{self._stack.settings.knob(dev, key, sysctl(key).parse(text))}={text}"
+        return f"{_SET}{self._stack.settings.knob(dev, key, name.item.parse(text))}={text}"
 
     def _helps(
         self, why: Reason, packet: Again, values: Mapping[str, Any], fix: str | None, now: int

@@ -373,8 +373,9 @@ class _Texts(Formatter):
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Return an address with its zone, "z", and in brackets, "b" (RFC 4007 11; RFC 3986)."""
-        if conversion not in ("z", "b") or ":" not in str(value):
-            return value
+        text = str(value)
+        if conversion not in ("z", "b") or ":" not in text or " " in text:
+            return value  # "fe80::1 dev eth0" says its interface already
         zone = f"%{self._dev}" if self._dev and is_scoped(parse_address(str(value))) else ""
         return f"{value}{zone}" if conversion == "z" else f"[{value}{zone}]"
 

@@ -1,9 +1,11 @@
 """Twins of hosts built by hand."""
 
+from typing import Any
+
 import pytest
 
 from smolctl.errors import SmolctlError
-from smolctl.host import routes, sockets
+from smolctl.host import addresses, links, routes, sockets
 from smolctl.host.sysctls import Sysctls
 from smolctl.host.twin import twin
 from smolctl.stack.interface import Interface
@@ -13,9 +15,12 @@ from tests.host.twin.hosts import (
     ETH0,
     ETH1,
     USUAL_RULES,
+    address,
+    connected,
     hop,
     host,
     link,
+    local,
     loopback,
     neighbor,
     route,
@@ -140,7 +145,7 @@ def test_what_is_not_expressed_is_noted() -> None:
             route("10.6.0.0/16", hop(9)), route("10.7.0.0/16", hop(ETH0, "fe80::1")),
             route("2001:db8:5::/48", hop(ETH0), src_plen=64),
         ),
-        rules=(rule(1, uids=(5, 9)), *USUAL_RULES),
+        rules=(rule(1, tun_id=5), *USUAL_RULES),
         settled=False,
     ))  # fmt: skip
     assert [(note.topic, note.route or note.rule) for note in made.notes] == [
@@ -151,3 +156,162 @@ def test_what_is_not_expressed_is_noted() -> None:
         ("rule", 1),
         ("host", None),
     ]
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def test_what_comes_in_by_a_port_is_the_bridge_s() -> None:
+    state = host()
+    there = (
+        *state.links, link(ETH1, "br0", kind="bridge"), link(4, "p0", kind="veth", master=ETH1,
+        port_kind="bridge", lower=9, lower_netns=0),
+    )  # fmt: skip
+    made = twin(state._replace(links=there))
+    assert made.stack.interface("p0").receiver is made.stack.interface("br0")
+    row = why(made, "udp 10.0.0.9#1000 10.0.0.1#53 iif p0")
+    assert (row["reason"], row["dev"]) == ("udp-port-closed", "br0")
+    assert [(note.topic, note.link, note.text) for note in made.notes] == [
+        ("beyond", "br0", "br0 is a bridge: a frame leaves by its port p0"),
+        ("beyond", "p0", "what p0 sends comes in in another namespace"),
+    ]
+
+
+def test_a_tunnel_asks_nobody() -> None:
+    state = host()
+    flags = links.UP | links.POINTOPOINT | links.NOARP | links.LOWER_UP
+    wg0 = link(ETH1, "wg0", kind="wireguard", type=links.NONE_TYPE, flags=flags, mac=b"")
+    made = twin(
+        state._replace(
+            links=(*state.links, wg0),
+            routes=(*state.routes, route("10.8.0.0/24", hop(ETH1), scope=253)),
+        )
+    )
+    row = why(made, "udp any 10.8.0.9#53")
+    assert (row["verdict"], row["dev"]) == ("sent by wg0", "wg0")
+    (note,) = made.notes
+    assert (note.topic, note.link) == ("beyond", "wg0")
+    assert "the underlay is a question of its own" in note.text
+
+
+def test_links_in_a_circle_are_not_tied() -> None:
+    state = host()
+    five = {1: (5).to_bytes(2, "little")}
+    there = (
+        loopback(), link(2, "a", master=3, port_kind="bridge", kind="bridge"),
+        link(3, "b", master=2, port_kind="bridge", kind="bridge"),
+        link(4, "c", kind="vlan", lower=5, data=five),
+        link(5, "d", kind="vlan", lower=4, data=five),
+        link(6, "e", lower=6, master=6, port_kind="bond"),
+    )  # fmt: skip
+    made = twin(state._replace(links=there, addresses=(), routes=()))
+    for name in "abcde":
+        interface = made.stack.interface(name)
+        assert interface.receiver is not None
+        assert interface.passed
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"flags": links.UP | links.NOARP}, "has no ARP"),
+        ({"kind": "vrf"}, "in the VRF eth1"),
+        ({"port_kind": "openvswitch", "master": ETH0}, "is a port of eth0 (openvswitch)"),
+        ({"port_kind": "bridge", "master": ETH0, "port_data": {1: b"\4"}}, "spanning tree"),
+        ({"type": 32, "mac": bytes(20)}, "the last 6 are looked at"),
+        ({"kind": "vlan", "lower": 9, "lower_netns": 1}, "in another namespace"),
+        ({"unknown": (99,)}, "attributes 99"),
+        ({"proto_down": True}, "held down"),
+        ({"kind": "bridge", "data": {7: b"\1"}}, "VLAN tags"),
+        ({"kind": "foo"}, "handed to eth1 (foo); the underlay"),
+    ],
+)
+def test_a_link_tells_what_its_twin_lacks(more: dict[str, Any], text: str) -> None:
+    state = host()
+    made = twin(state._replace(links=(*state.links, link(ETH1, "eth1", **more))))
+    assert any(text in note.text and note.link == "eth1" for note in made.notes)
+
+
+def test_a_route_whose_link_has_no_carrier_counts_unless_told() -> None:
+    state = host()
+    there = (*state.links, link(ETH1, "eth1", carrier=False))
+    wanted = (*state.routes, route("10.0.0.0/25", hop(ETH1, flags=routes.LINKDOWN)))
+    made = twin(state._replace(links=there, routes=wanted))
+    assert way(made, "10.0.0.7")["dev"] == "eth1"
+    values = {"ipv4/conf/eth1/ignore_routes_with_linkdown": "1"}
+    made = twin(state._replace(links=there, routes=wanted, sysctls=Sysctls(values, ())))
+    assert way(made, "10.0.0.7")["dev"] == "eth0"
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def test_a_link_without_ipv6_is_told() -> None:
+    state = host()
+    values = {"ipv6/conf/eth1/disable_ipv6": "1", "ipv6/conf/eth0/disable_ipv6": "0"}
+    kept = tuple(each for each in state.routes if each.family == 2)
+    made = twin(state._replace(
+        links=(*state.links, link(ETH1, "eth1")), routes=kept, sysctls=Sysctls(values, ())
+    ))  # fmt: skip
+    row = why(made, "udp any 2001:db8:77::9#53")
+    assert row["reason"] == "tx-no-route"
+    assert "eth1.ip6.disable=0" in str(row)
+
+
+@pytest.mark.parametrize("flags", [addresses.TENTATIVE, addresses.TENTATIVE | addresses.DADFAILED])
+def test_a_tentative_address_is_nobody_s(flags: int) -> None:
+    state = host()
+    there = tuple(
+        each._replace(flags=flags) if each.local == parse_address("2001:db8::1") else each
+        for each in state.addresses
+    )
+    kept = tuple(each for each in state.routes if each.dst != parse_address("2001:db8::1"))
+    made = twin(state._replace(addresses=there, routes=kept))
+    assert why(made, "udp 2001:db8::1 2001:db8::9#53")["reason"] == "tx-src-tentative"
+    row = why(made, "nd 2001:db8::9 2001:db8::1 iif eth0")
+    assert not row["ok"]
+
+
+def test_a_deprecated_address_comes_last() -> None:
+    state = host()
+    old = address(ETH0, "2001:db8::2/64", flags=addresses.DEPRECATED, valid=100, preferred=0)
+    made = twin(state._replace(
+        addresses=(*state.addresses[:3], old, *state.addresses[3:]),
+        routes=(*state.routes, local(ETH0, "2001:db8::2")),
+    ))  # fmt: skip
+    assert way(made, "2001:db8:9::7")["prefsrc"] == "2001:db8::1"
+
+
+def test_a_peer_is_at_the_other_end() -> None:
+    state = host()
+    peer = parse_address("10.9.0.2")
+    made = twin(state._replace(
+        addresses=(*state.addresses, address(ETH0, "10.9.0.1/32", peer=peer)),
+        routes=(
+            *state.routes, local(ETH0, "10.9.0.1"), connected(ETH0, "10.9.0.2/32", "10.9.0.1")
+        ),
+    ))  # fmt: skip
+    assert way(made, "10.9.0.2")["prefsrc"] == "10.9.0.1"
+    (found,) = [each for each in made.stack.interface("eth0").ipv4.addresses.items if each.peer]
+    assert found.network(32) == peer
+
+
+def test_a_link_that_is_down_says_so() -> None:
+    state = host(links=(loopback(), link(ETH0, "eth0", flags=0, carrier=False)))
+    made = twin(state)  # its routes are gone on a real host, but for the local ones
+    assert why(made, "udp any 10.0.0.9#53")["reason"] == "tx-iface-down"
+    assert "smolctl link set eth0 up" in why(made, "udp any 10.0.0.9#53")["fix"]
+
+
+def test_a_router_without_a_way_is_told_a_gateway_of_another_link() -> None:
+    state = host()
+    values = {"ipv6/conf/all/forwarding": "1", "ipv6/conf/eth1/forwarding": "1"}
+    kept = [each for each in state.routes if each.plen or each.family == 2]
+    known = route("2001:db8:20::/48", hop(ETH0, "fe80::fe"))
+    made = twin(state._replace(
+        links=(*state.links, link(ETH1, "eth1")), routes=(*kept, known),
+        neighbors=(neighbor(ETH0, "fe80::fe", 2),), sysctls=Sysctls(values, ()),
+    ))  # fmt: skip
+    row = why(made, "udp 2001:db8:1::9#7 2001:db8:77::9#53 iif eth1")
+    assert row["reason"] == "fwd-no-route"
+    assert row["fix"] == ["smolctl -6 route add default via fe80::fe dev eth0"]
