@@ -98,10 +98,11 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
             recorder.note_candidates(RouteKey(dst), None, trace, now)
             refuse(recorder, way, now, trace)
         interface = way.interface
-    if interface.medium is not Medium.ETHERNET:
+    if interface.medium is not Medium.ETHERNET or not interface.arp:
+        switched = interface.medium is Medium.ETHERNET
         raise InvalidArgument(
             f"{interface.name} has no ARP, and {shown} is reached through it",
-            hint="smolctl link show",
+            hint=f"smolctl link set {interface.name} arp on" if switched else "smolctl link show",
         )
     for why, bad in ((reason.TX_IFACE_DOWN, not interface.up),
                      (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip

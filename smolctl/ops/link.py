@@ -14,6 +14,7 @@ from smolctl.stack.config.link import (
     add_interface,
     check_interface,
     delete_interface,
+    set_arp,
     set_mac,
     set_mtu,
     set_up,
@@ -135,6 +136,7 @@ def _flags(interface: Interface) -> list[str]:
         flags += ["POINTOPOINT", "MULTICAST", "NOARP"]
     else:
         flags += ["LOOPBACK"] if interface.loopback else ["BROADCAST", "MULTICAST"]
+        flags += [] if interface.arp else ["NOARP"]
     if interface.up:
         flags.append("UP")
         if interface.carrier:
@@ -198,7 +200,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
     options = link_options.read(kind, args)
-    badness = netem.read(args, Netem())
+    badness, arp = netem.read(args, Netem()), _arp(args)
     if kind == LOOPBACK:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
@@ -212,6 +214,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
     if badness is not None:
         set_impairment(ctx.stack.shared, ctx.stack.interface(name), badness)
+    if arp is not None:
+        set_arp(ctx.stack.shared, ctx.stack.interface(name), arp, ctx.now)
     if args.flag("down"):
         set_up(ctx.stack.shared, ctx.stack.interface(name), False, ctx.now)
     return []
@@ -229,6 +233,11 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
             delete_interface(ctx.stack.shared, ctx.stack.interface(name), ctx.now)
         device.close(delete=True)
         raise
+
+
+def _arp(args: Args) -> bool | None:
+    word = args.choice("arp", ("on", "off"))
+    return None if word is None else word == "on"
 
 
 def _mtu(args: Args, *, loopback: bool) -> int | None:
@@ -251,13 +260,13 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     held = interface.impairment
     badness = netem.read(args, held.netem if held is not None else Netem())
     mode = args.choice("addrgenmode", ("eui64", "none", "random"))
+    arp = _arp(args)
     link_mirror.check(ctx, interface, args)
     mirrored = any(word in args for word in ("carrier", "master", "nomaster"))
-    nothing = state is None and mtu is None and mac is None and badness is None and mode is None
-    if nothing and not mirrored:
+    if not mirrored and all(each is None for each in (state, mtu, mac, badness, mode, arp)):
         raise InvalidArgument(
             "link set needs something to set",
-            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|loss 10%|...",
+            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|arp on|loss 10%|...",
         )
     if badness is not None and interface.loopback:
         raise InvalidArgument(
@@ -280,6 +289,8 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
                 set_mac(ctx.stack.shared, interface, old_mac, ctx.now)
             raise
         set_mtu(ctx.stack.shared, interface, mtu)
+    if arp is not None:
+        set_arp(ctx.stack.shared, interface, arp, ctx.now)
     if mode is not None:
         key = f"{interface.name}.ip6.addr_gen_mode"
         set_sysctl(ctx.stack.udp, key, mode, origin="command line")
@@ -304,6 +315,9 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
                 yield Saved(
                     "link.set", {"dev": name, "mtu": str(interface.mtu)}, ("link.set", usual)
                 )
+            if not interface.arp:
+                on = {"dev": name, "arp": "on"}
+                yield Saved("link.set", {"dev": name, "arp": "off"}, ("link.set", on))
             if not interface.up:
                 up = {"dev": name, "state": "up"}
                 yield Saved("link.set", {"dev": name, "state": "down"}, ("link.set", up))
@@ -329,6 +343,8 @@ def _words(interface: Interface) -> Words:
         args["mtu"] = str(interface.mtu)
     if interface.impairment is not None:
         args |= netem.words(interface.impairment.netem)
+    if interface.arp is not (vlan is None or vlan.lower.arp):
+        args["arp"] = "on" if interface.arp else "off"
     if not interface.up and (vlan is None or vlan.lower.up):
         args["down"] = True
     return args

@@ -16,7 +16,7 @@ from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.neighbor.states import KEPT, VALID, State
 from smolctl.wire.address import (
     BROADCAST_MAC,
     IPV6,
@@ -28,10 +28,11 @@ from smolctl.wire.address import (
     is_zeronet,
 )
 
-_SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+_SETTABLE = (
+    "permanent", "noarp", "reachable", "stale", "delay", "probe", "incomplete", "failed",
+)  # fmt: skip
 _TIMED = frozenset({State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE})
 """States that a timer ends, which holds a reference (Linux NUD_IN_TIMER)."""
-_NEEDS_MAC = frozenset({State.PERMANENT, State.REACHABLE, State.STALE, State.DELAY, State.PROBE})
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -44,8 +45,8 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
         lambda: [
             neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))
             for interface, _, entry in _matching(ctx, args)
-            # Without a state asked for, ip leaves out entries that are nothing yet.
-            if entry.state is not State.NONE
+            # Without a state asked for, ip leaves out what is nothing yet, or needs nothing.
+            if entry.state is not State.NONE and ("nud" in args or entry.state is not State.NOARP)
         ],
     )
 
@@ -180,7 +181,7 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     if entry is None and not create:
         raise NotFound(f"{interface.name} has no neighbor {shown}")
     known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
-    if state in _NEEDS_MAC and known is None:
+    if state in VALID and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
     router = args.flag("router")
     if router and net.family is not IPV6:
@@ -204,15 +205,15 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
-    """Delete every entry that matches; PERMANENT ones only when asked for by state."""
+    """Delete every entry that matches; PERMANENT and NOARP ones only when asked for by state."""
     if not any(name in args for name in ("dev", "to", "nud")):
         raise InvalidArgument(
             "neigh flush needs to know which entries", hint="smolctl neigh flush dev DEV"
         )
     found: dict[tuple[Network, Interface], list[Neighbor]] = {}
-    keep = State.PERMANENT if "nud" not in args else None
+    keep = KEPT if "nud" not in args else ()
     for interface, net, entry in _matching(ctx, args):
-        if entry.state is not keep and interface.medium is Medium.ETHERNET:
+        if entry.state not in keep and interface.medium is Medium.ETHERNET:
             found.setdefault((net, interface), []).append(entry)
     for (net, interface), gone in found.items():
         net.neighbors.forget(interface, gone, ctx.now)
@@ -229,7 +230,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield what makes the PERMANENT and proxy entries; what was learned is learned again."""
+    """Yield what makes the entries that stay, and proxies; what was learned is learned again."""
     yield from _save(ctx, up=True)
     yield from neigh_proxy.save(ctx)
 
@@ -242,11 +243,15 @@ def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
 def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
     for net, interface in product(ctx.stack.networks.values(), ctx.stack.interfaces.values()):
         for entry in net.neighbors[interface.name] if interface.up is up else ():
-            if entry.state is not State.PERMANENT or entry.lladdr is None:
+            if entry.state not in KEPT or entry.lladdr is None:
                 continue
+            if entry.state is State.NOARP and not interface.arp and entry.lladdr == interface.mac:
+                continue  # as every neighbor there
             dst = format_address(entry.ip)
             args: Words = {"dst": dst, "lladdr": format_mac(entry.lladdr), "dev": interface.name}
             if entry.router:
                 args["router"] = True
+            if entry.state is State.NOARP:
+                args["nud"] = "noarp"
             undo = ("neigh.del", {"dst": dst, "dev": interface.name})
             yield Saved("neigh.add", args, undo, key=f"neigh {dst} {interface.name}")

@@ -94,12 +94,12 @@ OPS: dict[str, Operation] = {
     "stack.stop": Operation("stack.stop", "family"),
     "link.show": Operation("link.show", _LINK + " up family"),
     "link.add": Operation(
-        "link.add", "name type address mtu down family", "link_options.WORDS", "netem.WORDS"
+        "link.add", "name type address mtu arp down family", "link_options.WORDS", "netem.WORDS"
     ),
     "link.del": Operation("link.delete", "dev family"),
     "link.set": Operation(
         "link.set_",
-        "dev state mtu address addrgenmode carrier master nomaster family",
+        "dev state mtu address arp addrgenmode carrier master nomaster family",
         "netem.WORDS",
     ),
     "addr.show": Operation("addr.show", _ADDR_SELECT + " stats details"),

@@ -180,6 +180,8 @@ class _Restorer:
                 fib.rules.insert(rule)
         for net in stack.networks.values():
             net.note_carriers()
+            for link in stack.interfaces.values():
+                net.neighbors.note_arp(link)
         stack.ipv6.labels = AddressLabels(self._labels)
         self._sockets.finish()
         stack.ledger.prove = Prover(stack)

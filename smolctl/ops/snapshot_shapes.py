@@ -69,9 +69,9 @@ SOURCES = Kind(
 LINK = Shape(
     SimpleNamespace(
         index=_NOT_YET, kind=_NOT_YET, medium=Medium.ETHERNET, mac=_NOT_YET, mtu=_NOT_YET, up=True,
-        carrier=True, gone=False, mtu_in=False,
+        carrier=True, arp=True, gone=False, mtu_in=False,
     ),
-    "index kind mtu up carrier gone mtu_in",
+    "index kind mtu up carrier arp gone mtu_in",
     medium=word(Medium), mac=MAC,
 )  # fmt: skip
 NETEM = Shape(Netem(), "delay_ns jitter_ns loss corrupt duplicate reorder rate")

@@ -119,6 +119,7 @@ class Interface:
         settings: the sysctls that count on it.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
+        arp: whether neighbors are asked for their MAC; else each has the link's own (IFF_NOARP).
         gone: whether its device was deleted from outside; it will have no carrier again.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
             flow is one whose headers are not in front of it yet.
@@ -148,6 +149,7 @@ class Interface:
     settings: LinkSettings
     up: bool = True
     carrier: bool = True
+    arp: bool = True
     gone: bool = False
     headroom: int = 0
     outbox: list[bytes | TracedFrame | PendingDatagram | Segment] = field(default_factory=list)
@@ -191,6 +193,11 @@ class Interface:
     @property
     def has_peers(self) -> bool:
         """Whether somebody may be on the link, who could be asked or told."""
+        return self.has_wire and self.arp
+
+    @property
+    def has_wire(self) -> bool:
+        """Whether frames may get to somebody."""
         return self.up and self.carrier and self.medium is Medium.ETHERNET
 
 
@@ -223,6 +230,12 @@ class LinkObserver(Protocol):
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Take note that a link has another MAC address."""
+
+    def arp_changing(self, interface: Interface, now: int) -> None:
+        """Take note that a link is about to get ARP, or to do without it."""
+
+    def arp_changed(self, interface: Interface, now: int) -> None:
+        """Take note that a link has ARP, or has it no more."""
 
     def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
         """Take note that a link has another MTU."""

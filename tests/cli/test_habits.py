@@ -85,9 +85,11 @@ HABITS = [
         "ip addr add 10.7.0.1/24 dev eth0 valid_lft 100 preferred_lft 50",
         "ip addr add 10.10.0.1 peer 10.10.0.2/32 dev eth0",
         "ip neigh replace 10.0.0.8 lladdr 2:0:0:0:0:8 dev eth0",
+        "ip neigh add 10.0.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud noarp",
         "ip link set eth0 address 2:0:0:0:0:1", "ip link set eth0 promisc off",
         "ip link set eth0 multicast on", "ip link set eth0 allmulticast off",
-        "ip link set eth0 arp on", "ip link set eth0 group default",
+        "ip link set eth0 arp off", "ip link set eth0 arp on",
+        "ip link set eth0 group default",
     ),
     # The tool itself.
     *same(
@@ -119,11 +121,10 @@ HABITS = [
     *refused(
         "ip -f mpls addr", "ip -N route",
         "ip addr add 10.8.0.1/24 dev eth0 mngtmpaddr",
-        "ip neigh add 10.0.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud noarp",
         "ip route add 10.30.0.0/16 via 10.0.0.2 advmss 1000",
         "ip route add 10.31.0.0/16 via 10.0.0.2 initcwnd 10",
         "ip route prepend 10.31.0.0/16 dev eth0", "ip link set eth0 txqueuelen 500",
-        "ip link set eth0 promisc on", "ip link set eth0 arp off", "ip link set eth0 multicast off",
+        "ip link set eth0 promisc on", "ip link set eth0 multicast off",
         "ip link set eth0 alias hello",
         "ip link add br0 type bridge stp_state 1", "ip netns", "ip -a netns",
     ),

@@ -69,6 +69,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "smolctl config diff --to other": ("-n other batch lab.conf",),
     "smolctl --stack lab stack stop": ("-n lab stack start",),
     "smolctl lab down no-route-back": ("lab up no-route-back",),
+    "smolctl link set eth0 arp off": ("link add eth0 type cable name c5",),
     "smolctl link set eth0 loss 10% delay 20ms jitter 5ms": ("link add eth0 type cable name c3",),
     "smolctl link add veth1 type mirror kind veth master br0 carrier off": (
         "link add br0 type mirror",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Advertisement, Neighbor, NeighborAction
-from smolctl.stack.neighbor.states import NudEvent, State
+from smolctl.stack.neighbor.states import KEPT, NudEvent, State
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import SECOND_NS, ManualClock
@@ -79,8 +79,8 @@ class Drive:
         self.actions = []
         self.cache.confirm(IP, self.clock.now)
 
-    def permanent(self) -> None:
-        self.actions = self.cache.set(IP, State.PERMANENT, PEER_MAC, self.clock.now)
+    def by_hand(self, state: State) -> None:
+        self.actions = self.cache.set(IP, state, PEER_MAC, self.clock.now)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -127,8 +127,8 @@ class Drive:
             self.reach(State.PROBE)
             while self.state is State.PROBE:
                 self.next_timer()
-        elif state is State.PERMANENT:
-            self.permanent()
+        elif state in KEPT:
+            self.by_hand(state)
         assert self.state is state
 
     def happen(self, event: NudEvent) -> None:

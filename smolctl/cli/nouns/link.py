@@ -235,7 +235,6 @@ _TRUE = {
     "promisc": "off",
     "allmulticast": "off",
     "multicast": "on",
-    "arp": "on",
     "group": "default",
 }
 """Words of ``link set``, and the value of each that says what is the case anyway."""
@@ -274,6 +273,12 @@ _NETEM_NOTES = (
     " drops counts the affected frames."
 )
 _MTU = Word(("mtu",), "largest IP packet, bytes", "BYTES")
+_ARP = Word(
+    ("arp",),
+    "off: ask no neighbor for its MAC, and answer nobody; each has the link's own",
+    "on|off",
+    values=("on", "off"),
+)
 ONLY_LINKS = (
     Word(("type",), "only interfaces of this type", "TYPE", values=LinkType.known),
     Word(("group",), "only interfaces of this group (all are in default)", "GROUP"),
@@ -331,6 +336,7 @@ COMMAND = Noun(
                     type=MAC,
                 ),
                 _MTU,
+                _ARP,
                 Word(("persist",), "tap: the TAP device outlives the stack"),
                 Word(
                     ("netns",),
@@ -421,6 +427,7 @@ COMMAND = Noun(
                 Word(("up", "down"), "bring it up or down", key="state", choice=True),
                 _MTU,
                 Word(("address",), "its MAC address", "MAC", type=MAC),
+                _ARP,
                 Word(
                     ("addrgenmode",),
                     "how its IPv6 link-local address is made",
@@ -439,6 +446,7 @@ COMMAND = Noun(
             examples=(
                 "smolctl link set tap0 down",
                 "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
+                "smolctl link set eth0 arp off",
                 "smolctl link set eth0 loss 10% delay 20ms jitter 5ms",
                 "smolctl link set eth0 loss 0 delay 0 jitter 0",
             ),

@@ -9,11 +9,17 @@ from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, 
 from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, refused
 from smolctl.cli.words.types import MAC, PREFIX, Type
 
-_COLORS = {"REACHABLE": "good", "PERMANENT": "good", "STALE": "quiet", "FAILED": "bad"}
+_COLORS = {
+    "REACHABLE": "good",
+    "PERMANENT": "good",
+    "NOARP": "good",
+    "STALE": "quiet",
+    "FAILED": "bad",
+}
 """Of states; the rest ask, or are about to."""
-_NOWHERE = ("noarp", "none")
+_NOWHERE = ("none",)
 """States of Linux in which no entry is here."""
-STATES = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+STATES = ("permanent", "noarp", "reachable", "stale", "delay", "probe", "incomplete", "failed")
 
 
 class State(Type):
@@ -217,7 +223,8 @@ COMMAND = Noun(
             Request(_flush),
             (_TO, *_SELECT),
             examples=("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
-            notes="PERMANENT entries stay unless nud names them. -s prints each deleted entry.",
+            notes="PERMANENT and NOARP entries stay unless nud names them. -s prints each deleted"
+            " entry.",
         ),
     ),
 )

@@ -216,6 +216,19 @@ def set_mac(shared: Shared, interface: Interface, mac: bytes, now: int) -> None:
             set_mac(shared, upper, mac, now)
 
 
+def set_arp(shared: Shared, interface: Interface, on: bool, now: int) -> None:
+    """Let an interface ask its neighbors for their MACs, or not (Linux IFF_NOARP)."""
+    if interface.arp == on:
+        return
+    networks = shared.interfaces.observers
+    for network in networks:
+        network.arp_changing(interface, now)
+    interface.arp = on
+    shared.events.link(ChangeType.CHANGED, interface)
+    for network in networks:
+        network.arp_changed(interface, now)
+
+
 def set_carrier(shared: Shared, interface: Interface, on: bool, now: int) -> None:
     """Note whether somebody is at the other end; without, learned neighbors are forgotten."""
     if interface.carrier == on:

@@ -40,7 +40,9 @@ def add_vlan(
         name, "vlan", Medium.ETHERNET, mtu, lower.mac if mac is None else mac
     )
     interface.vlan, vlan.own_mac = vlan, mac is not None
-    interface.up, interface.carrier = lower.up, lower.carrier
+    interface.up, interface.carrier, interface.arp = lower.up, lower.carrier, lower.arp
+    for network in shared.interfaces.observers:
+        network.arp_changed(interface, shared.events.now_ns if now is None else now)
     lower.vlans[vlan.tpid, vlan.vid] = interface
     announce(shared, interface, now)
     return interface

@@ -319,7 +319,8 @@ def _way_to_ask(
     recorder.note_candidates(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
-    if out.medium is not Medium.ETHERNET or way.type is not WayType.UNICAST:
+    asked = out.medium is Medium.ETHERNET and out.arp
+    if not asked or way.type is not WayType.UNICAST:
         values = {"ip": question.dst, "out": out.name, "cause": _NOT_ASKED[way.type]}
         why = reason.ND_NOT_NEEDED if net.family is IPV6 else reason.ARP_NOT_NEEDED
         recorder.record(why, out.name, now, trace, **values)

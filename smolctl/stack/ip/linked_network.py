@@ -111,6 +111,16 @@ class LinkedNetwork(Network):
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Take note that a link has another MAC address."""
+        self.neighbors.note_arp(interface)
+        self.generation.touch()
+
+    def arp_changing(self, interface: Interface, now: int) -> None:
+        """Forget all neighbors (Linux arp_netdev_event, ndisc_netdev_event: neigh_changeaddr)."""
+        self.neighbors.flush(interface, now, "arp")
+
+    def arp_changed(self, interface: Interface, now: int) -> None:
+        """Ask neighbors from now on, or no more."""
+        self.neighbors.note_arp(interface)
         self.generation.touch()
 
     def mtu_changed(self, interface: Interface, before: int, now: int) -> None:

@@ -248,6 +248,7 @@ def unanswered(net: Network, interface: Interface, target: int, peer: int) -> Re
 
 def wants_test(net: Network, interface: Interface, address: Address) -> bool:
     """Tell whether an address is tested before it is used (RFC 5227 2.1): a wire is needed."""
-    if interface.medium is not Medium.ETHERNET or interface.of_program or address.autojoin:
+    wire = interface.medium is Medium.ETHERNET and interface.arp
+    if not wire or interface.of_program or address.autojoin:
         return False
     return interface.settings["arp.dad"] == 1 if address.dad is None else address.dad

@@ -14,7 +14,7 @@ from smolctl.stack.ipv4.arp_policy import SOLICITED, SUBNET, ignores_request
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Moves, Neighbor
 from smolctl.stack.neighbor.probe_client import ArpClient, ProbeAnswer
-from smolctl.stack.neighbor.states import ASKING, State
+from smolctl.stack.neighbor.states import ASKING, KEPT
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Learned, NotLearned, Owner, Stranger
@@ -33,6 +33,9 @@ def arp_input(net: Network, packet: Packet) -> None:
     A request addressed to us creates an entry, since its sender is about to talk to us (RFC 826);
     anything else only updates one that is there.
     """
+    if not packet.interface.arp:
+        packet.record(reason.ARP_OFF)
+        return
     message = arp.parse(packet.data)
     if isinstance(message, WireFault):
         packet.malformed(message)
@@ -276,11 +279,12 @@ def _not_learned(net: Network, packet: Packet, cache: NeighborCache) -> Result:
     shown: dict[str, object] = {"ip": sender, "mac": mac}
     if known is None:
         return reason.NEIGH_TABLE_FULL, {"next_hop": sender, "taken": cache.taken}
-    if known.state is State.PERMANENT:
+    if known.state in KEPT:
         asks_another = message.op != arp.Op.REPLY and sender != message.target_ip
         if asks_another and mac == known.lladdr:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
             return _unanswered(net, packet)
+        shown["cause"] = known.state.lower()
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": known.lladdr or ZERO_MAC}
     lladdr = known.lladdr or ZERO_MAC
     return reason.ARP_LOCKTIME, {

@@ -91,6 +91,7 @@ def wants_test(net: Network, interface: Interface, address: Address) -> bool:
     settings = interface.settings
     if (
         interface.medium is not Medium.ETHERNET
+        or not interface.arp
         or interface.of_program
         or address.autojoin
         or not settings["nd.dad_transmits"]

@@ -276,7 +276,7 @@ class Ipv6(LinkedNetwork):
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
-        elif interface.has_peers:
+        elif interface.has_wire:
             local, plen = link_local(self._identifier(interface)), _LINK_LOCAL_LEN
         else:
             return

@@ -37,6 +37,7 @@ from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
 from smolctl.stack.neighbor.memory import CacheMemory
 from smolctl.stack.neighbor.states import (
     ASKING,
+    KEPT,
     RENEWING,
     SENDABLE,
     TRANSITIONS,
@@ -49,8 +50,7 @@ from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.link_settings import Values
 
-_RANDOM_PERIOD_NS = 300_000_000_000
-"""Time until the reachable time is drawn anew (Linux neigh_periodic_work: 300 s)."""
+_RANDOM_PERIOD_NS = 300_000_000_000  # until the reachable time is drawn anew (neigh_periodic_work)
 
 
 class NeighborCache:
@@ -61,6 +61,9 @@ class NeighborCache:
             change works at once.
         random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
         alarm: set for each timer of an entry.
+
+    Attributes:
+        noarp_mac: of every new entry where the link has no ARP (Linux arp_constructor), else None.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class NeighborCache:
         self._collect_ns = 0
         self._moved = False  # a MAC changed just now
         self.leaving = Leaving()
+        self.noarp_mac: bytes | None = None
         self._silence = Silence(0, 0)
         self.on_change: Callable[[events.ChangeType, Neighbor], None] | None = None
 
@@ -267,7 +271,7 @@ class NeighborCache:
             return Advertised.UNKNOWN, actions
         if entry.state is State.FAILED:
             return Advertised.FAILED, actions
-        if entry.state is State.PERMANENT:
+        if entry.state in KEPT:
             return Advertised.PERMANENT, actions
         known, lladdr = entry.state in VALID, said.lladdr
         if not known and lladdr is None:
@@ -508,7 +512,7 @@ class NeighborCache:
         if entry is None and create:
             with suppress(NoBuffers):
                 entry = self._create(ip, now, actions, stranger=True)
-        if entry is None or entry.state is State.PERMANENT:
+        if entry is None or entry.state in KEPT:
             return None
         locked_ns = self._settings.ns("neigh.locktime_ms")
         locked = entry.state in VALID and mac != entry.lladdr and now < entry.updated_ns + locked_ns
@@ -526,6 +530,9 @@ class NeighborCache:
             actions += self._tell(self.leaving.take_one(ip))
         entry = self.entries[ip] = Neighbor(ip, now)
         self._order.place(entry)
+        if self.noarp_mac is not None:
+            self._learn(entry, self.noarp_mac, now)
+            self._enter(entry, State.NOARP, now)
         return entry
 
     @property
@@ -542,8 +549,8 @@ class NeighborCache:
     def taken(self) -> str:
         """By what all places are taken when there is none for one more."""
         capacity = self._settings["iface.neighbor_cache_count"]
-        permanent = self._in_order().counts[Standing.PERMANENT]
-        return "permanent" if permanent >= capacity else "in use"
+        full = self._in_order().counts[Standing.PERMANENT] >= capacity
+        return "permanent" if full else "in use"
 
     def _make_room(
         self, ip: int, now: int, actions: list[NeighborAction], *, resolved: bool,
@@ -559,7 +566,6 @@ class NeighborCache:
             return
         order = self._in_order()
         if order.counts[Standing.PERMANENT] >= capacity:
-            # Evicting all others would not make room either (the capacity was lowered).
             raise NoBuffers(f"all {capacity} neighbor entries are permanent")
         idle_since = now - self._settings.ns("neigh.delay_first_probe_time_ms")
         while self._rivals(order, resolved=resolved) >= capacity:
@@ -579,9 +585,9 @@ class NeighborCache:
 
     def _collect(self, now: int) -> list[NeighborAction]:
         """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
-        if len(self.entries) > self._settings["neigh.gc_thresh1"]:
-            return self.forget(collectable(self, now - self._settings.ns("neigh.gc_stale_time_ms")))
-        return []
+        many = len(self.entries) > self._settings["neigh.gc_thresh1"]
+        since = now - self._settings.ns("neigh.gc_stale_time_ms")
+        return self.forget(collectable(self, since)) if many else []
 
     def _forget(self, entry: Neighbor) -> None:
         """Take an entry out; NONE tells whoever still holds it that it is no longer true."""

@@ -139,7 +139,7 @@ def collectable(entries: Iterable[Neighbor], before_ns: int) -> list[Neighbor]:
     return [
         entry
         for entry in entries
-        if entry.state in (State.STALE, State.FAILED)
+        if entry.state in (State.STALE, State.FAILED, State.NOARP)
         and max(entry.used_ns, entry.updated_ns) < before_ns
         and not entry.queue
     ]

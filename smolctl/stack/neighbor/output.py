@@ -60,6 +60,10 @@ class Neighbors(dict[str, NeighborCache]):
             if link.name == interface.name:  # its neighbors are told of before those of this one
                 cache.leaving = other.leaving
 
+    def note_arp(self, interface: Interface) -> None:
+        """Find out whether the neighbors of an interface are asked for their MACs."""
+        self[interface.name].noarp_mac = None if interface.arp else interface.mac
+
     def flush(
         self,
         interface: Interface,

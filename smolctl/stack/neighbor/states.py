@@ -25,9 +25,14 @@ class State(StrEnum):
     """Did not answer; the next use asks again."""
     PERMANENT = "PERMANENT"
     """Set by the user; never checked, never learned over."""
+    NOARP = "NOARP"
+    """Needs no question, as on a link without ARP; forgotten when nobody uses it (Linux)."""
 
 
-VALID = frozenset({State.REACHABLE, State.STALE, State.DELAY, State.PROBE, State.PERMANENT})
+KEPT = frozenset({State.PERMANENT, State.NOARP})
+"""States whose MAC nothing that comes in changes (Linux ``__neigh_update``)."""
+
+VALID = KEPT | {State.REACHABLE, State.STALE, State.DELAY, State.PROBE}
 """States whose MAC is used (Linux NUD_VALID)."""
 
 SENDABLE = VALID - {State.STALE}
@@ -80,6 +85,7 @@ TRANSITIONS: dict[tuple[State, NudEvent], tuple[State, Do]] = {
     (S.DELAY, E.USED): (S.DELAY, Do.SEND),
     (S.PROBE, E.USED): (S.PROBE, Do.SEND),
     (S.PERMANENT, E.USED): (S.PERMANENT, Do.SEND),
+    (S.NOARP, E.USED): (S.NOARP, Do.SEND),
     # A solicited answer (RFC 4861 7.2.5; Linux arp_process, NUD_REACHABLE).
     (S.NONE, E.REPLIED): (S.REACHABLE, Do.FLUSH),
     (S.FAILED, E.REPLIED): (S.REACHABLE, Do.FLUSH),

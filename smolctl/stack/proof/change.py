@@ -9,7 +9,7 @@ from typing import Any
 
 from smolctl.errors import InvalidArgument, NotFound
 from smolctl.stack.config.addr import add_address, change_address
-from smolctl.stack.config.link import set_mtu, set_up
+from smolctl.stack.config.link import set_arp, set_mtu, set_up
 from smolctl.stack.config.maddr import join_static
 from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.config.route import add_route, delete_route
@@ -83,6 +83,8 @@ class Trial:
         interface, shared = self._named(words[0]), self._udp.shared
         if words[1] == "up":
             set_up(shared, interface, True, self.now)
+        elif words[1] == "arp":
+            set_arp(shared, interface, words[2] == "on", self.now)
         elif words[1] == "mtu":
             set_mtu(shared, interface, int(words[2]))
         else:  # each of them to 0

@@ -285,18 +285,29 @@ ARP_NOT_NEEDED = Reason(
     why_template=("{ip} {cause}, so nobody is asked for a MAC address",),
     causes={
         "own": "is our own and is reached without any link",
-        "noarp": "is reached by {out}, which has no MAC addresses",
+        "noarp": "is reached by {out}, which needs no MAC addresses",
         "broadcast": "is a broadcast address, whose MAC address is known",
         "multicast": "is a multicast address, whose MAC address follows from it",
     },
 )  # fmt: skip
+ARP_OFF = Reason(
+    "arp-off", Kind.DROP, "-", "(NOARP: freed)",
+    "ARP that came in by a link without ARP",
+    """The link has the flag NOARP (link set DEV arp off): it asks nobody and answers nobody, as on
+    a link that leads to one other end. All of its neighbors count as known, with the link's own MAC
+    address. On a link that several hosts share, nobody can reach this one then. Linux drops such
+    ARP, too.""",
+    why_template=("{dev} has no ARP, and takes and sends none",),
+    fix_templates=("smolctl link set {dev} arp on",),
+)  # fmt: skip
 ARP_LOCKED_ENTRY = Reason(
     "arp-locked-entry", Kind.DROP, "-", "PERMANENT kept",
     "ARP about a neighbor that was entered by hand",
-    """The neighbor's entry is PERMANENT: a user entered it, and nothing that comes from the wire
-    changes it, as in Linux. If the host got another network card, our packets still go to the old
-    MAC and nobody answers. An entry that is not PERMANENT follows the wire again.""",
-    why_template=("{ip} is a permanent entry", " with {lladdr}", ", and ARP says {mac}"),
+    """The neighbor's entry is PERMANENT or NOARP: a user entered it, and nothing that comes from
+    the wire changes it, as in Linux. If the host got another network card, our packets still go to
+    the old MAC and nobody answers. An entry in another state follows the wire again.""",
+    why_template=("{ip} is {cause}", " with {lladdr}", ", and ARP says {mac}"),
+    causes={"permanent": "a permanent entry", "noarp": "an entry of state NOARP"},
     fix_templates=("smolctl neigh replace {ip} lladdr {mac} dev {dev} nud reachable",),
 )  # fmt: skip
 ARP_LOCKTIME = Reason(

@@ -296,7 +296,7 @@ ND_NOT_NEEDED = Reason(
     why_template=("{ip} {cause}, so nobody is asked for a MAC address",),
     causes={
         "own": "is our own and is reached without any link",
-        "noarp": "is reached by {out}, which has no MAC addresses",
+        "noarp": "is reached by {out}, which needs no MAC addresses",
         "multicast": "is a group, whose MAC address follows from it",
     },
 )  # fmt: skip

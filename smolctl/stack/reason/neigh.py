@@ -81,6 +81,7 @@ NEIGH_QUEUE_PURGED = Reason(
         "carrier": "{dev} lost its carrier",
         "link": "{dev} was deleted",
         "mac": "{dev} got another MAC address",
+        "arp": "{dev} was set to do with ARP, or without",
         "deleted": "it was deleted by hand",
         "address": "{dev} lost its last address",
     },

@@ -216,7 +216,7 @@ def test_whoever_holds_a_neighbor_that_was_deleted_sees_it() -> None:
 
 def test_a_flush_can_keep_what_is_permanent() -> None:
     drive = Drive()
-    drive.permanent()
+    drive.by_hand(State.PERMANENT)
     drive.use(IP + 1)
     drive.cache.flush(keep_permanent=True)
     assert [entry.ip for entry in drive.cache] == [IP]

@@ -55,6 +55,7 @@ ROWS: list[tuple[State, NudEvent, State, list[str]]] = [
     (S.FAILED, E.HEARD_SAME, S.STALE, []),
     (S.FAILED, E.HEARD_OTHER, S.STALE, []),
     (S.PERMANENT, E.USED, S.PERMANENT, ["Transmit"]),
+    (S.NOARP, E.USED, S.NOARP, ["Transmit"]),
 ]
 
 # What can be made to happen although the table has no row for it. Timers are not among them: in a
@@ -71,6 +72,11 @@ WITHOUT_ROW: list[tuple[State, NudEvent]] = [
     (S.DELAY, E.CONTRADICTED),
     (S.PROBE, E.CONTRADICTED),
     (S.PERMANENT, E.CONTRADICTED),
+    (S.NOARP, E.CONFIRMED),
+    (S.NOARP, E.REPLIED),
+    (S.NOARP, E.HEARD_SAME),
+    (S.NOARP, E.HEARD_OTHER),
+    (S.NOARP, E.CONTRADICTED),
 ]
 
 

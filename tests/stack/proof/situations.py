@@ -158,6 +158,7 @@ SITUATIONS = (
         f"smolctl neigh replace {PEER} lladdr 02:00:00:00:00:0b dev tap0 nud reachable",
         P["arp-locked-entry"],
     ),
+    Situation("arp-off", "smolctl link set tap0 arp on", P["arp-off"]),
     Situation(
         "ip-dst-not-ours", "smolctl addr add 10.0.0.77/24 dev tap0",
         after(listens, P["ip-dst-not-ours"]),

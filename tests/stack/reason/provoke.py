@@ -85,6 +85,7 @@ from tests.stack.reason.provokers import (
     with_sysctl,
     without_a_default_route_waiting,
     without_a_wire,
+    without_arp,
     without_ipv6,
     without_its_default_route,
 )
@@ -158,6 +159,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-no-reply": silence(ARP_NO_REPLY, probes=3, next_hop=DEAD),
     "arp-not-needed": arp_to_ourselves,
     "arp-locked-entry": receives(reply()),
+    "arp-off": without_arp,
     "arp-locktime": locktime,
     "arp-flapping": flapping,
     "arp-own-mac": receives(request("10.0.0.3", mac=OUR_MAC)),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from smolctl.stack.config.link import (
     add_interface,
     delete_interface,
+    set_arp,
     set_carrier,
     set_mac,
     set_up,
@@ -18,6 +19,7 @@ from smolctl.stack.explain.predict import Question, arp_out
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Medium
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, parse_mac
@@ -98,6 +100,16 @@ def asked_for(dst: str, medium: Medium | None = None) -> Provoker:
     return provoke
 
 
+def replied_to_an_entry_in(state: State) -> Provoker:
+    """Return a provoker that answers for a neighbor that somebody entered by hand."""
+
+    def provoke(host: Host) -> None:
+        host.know(PEER, OTHER_MAC, state)
+        host.receive(reply())
+
+    return provoke
+
+
 _ARP_BODY = reply()[HEADER:]
 
 
@@ -110,6 +122,15 @@ def arp_body(*changes: tuple[int, bytes]) -> Provoker:
 
 
 ARP: dict[tuple[str, str], Row] = {
+    ("arp-locked-entry", "permanent"): (
+        replied_to_an_entry_in(State.PERMANENT),
+        "10.0.0.2 is a permanent entry with 02:00:00:00:00:0c, and ARP says 02:00:00:00:00:0b",
+    ),
+    ("arp-locked-entry", "noarp"): (
+        replied_to_an_entry_in(State.NOARP),
+        "10.0.0.2 is an entry of state NOARP with 02:00:00:00:00:0c, and ARP says"
+        " 02:00:00:00:00:0b",
+    ),
     ("arp-bad-format", "htype"): (
         arp_body((0, b"\0\x07")), "hardware type 7 is ARCNET, not Ethernet (1)",
     ),
@@ -239,7 +260,7 @@ ARP: dict[tuple[str, str], Row] = {
     ),
     ("arp-not-needed", "noarp"): (
         asked_for("10.8.0.2", Medium.IP),
-        "10.8.0.2 is reached by tun0, which has no MAC addresses, so nobody is asked for a MAC"
+        "10.8.0.2 is reached by tun0, which needs no MAC addresses, so nobody is asked for a MAC"
         " address",
     ),
     ("arp-not-needed", "broadcast"): (
@@ -339,6 +360,10 @@ IP: dict[tuple[str, str], Row] = {
     ("neigh-queue-purged", "mac"): (
         purged(lambda host: set_mac(host.stack.shared, host.tap, OTHER_MAC, host.now)),
         "the neighbor entry of 10.0.0.9 on tap0 went away: tap0 got another MAC address",
+    ),
+    ("neigh-queue-purged", "arp"): (
+        purged(lambda host: set_arp(host.stack.shared, host.tap, False, host.now)),
+        "the neighbor entry of 10.0.0.9 on tap0 went away: tap0 was set to do with ARP, or without",
     ),
     ("neigh-queue-purged", "deleted"): (
         purged(_forget),

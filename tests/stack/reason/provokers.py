@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.stack.config.link import delete_interface, set_arp, set_carrier, set_up
 from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.predict import Question, arp_out
@@ -379,6 +379,11 @@ def without_a_default_route_waiting(host: Host) -> None:
 def with_its_link_down(host: Host) -> None:
     iface_down(host)
     sends(PEER)(host)
+
+
+def without_arp(host: Host) -> None:
+    set_arp(host.stack.shared, host.tap, False, host.now)
+    receives(request())(host)
 
 
 def with_its_route_ignored(host: Host) -> None:

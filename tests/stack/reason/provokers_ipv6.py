@@ -464,8 +464,8 @@ CAUSES6: dict[tuple[str, str], Row] = {
     ),
     ("nd-not-needed", "noarp"): (
         asked_for6("2001:db8:8::2", Medium.IP),
-        "2001:db8:8::2 is reached by tun0, which has no MAC addresses, so nobody is asked for a MAC"
-        " address",
+        "2001:db8:8::2 is reached by tun0, which needs no MAC addresses, so nobody is asked for"
+        " a MAC address",
     ),
     ("nd-not-needed", "multicast"): (
         asked_for6("ff02::9"),
