@@ -119,8 +119,8 @@ def _of_twin(trace: Trace, question: Question) -> Found | None:
         src = None if incoming else way.src
         return Found(str(way.type), way.interface.name, way.gateway, src)
     reason, _ = blame(trace)
-    if reason is None or reason.stage not in _TOLD_BY_ROUTE:
-        return None
+    if reason is None or reason.stage not in _TOLD_BY_ROUTE or reason.name == "tx-no-scope":
+        return None  # a lookup takes any link for a link-local address
     if incoming and family_of(question.dst) is IPV6:
         return None  # Linux looks no source up there, nor whether it forwards
     errno = reason.errno_name

@@ -6,7 +6,7 @@ neither make up a gateway nor take the address of somebody else; else there is n
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from smolctl.errors import SmolctlError
 from smolctl.host import neighbors
@@ -77,13 +77,26 @@ class Commands:
         bits = 128 if ":" in group else 32
         return f"{self._ip} addr add {group}/{bits} dev {dev} autojoin"
 
-    def instead(self, command: str, dev: str = "") -> str:
+    def look(self, name: str, text: str, detail: Mapping[str, object]) -> str:
+        """Return what to look at, where ``why`` has no command that helps.
+
+        Args:
+            name: of the reason.
+            text: what it says to a stack's user.
+            detail: what the reason shows of the packet.
+        """
+        dev = str(detail.get("dev") or "")
+        told = _LOOKS.get(name)
+        if told is not None:
+            text = told.format_map(_Known(detail))
+        said = self.said(text, dev)
+        return f"smolctl explain {name}" if _OF_STACKS.search(said) else said
+
+    def instead(self, name: str, command: str, detail: Mapping[str, object]) -> str:
         """Return what to look at in the place of a command that has no counterpart on the host."""
         words = command.removeprefix(_SMOLCTL).removeprefix("-6 ").split()
-        asked = _INSTEAD.get(" ".join(words[:2]), "")
-        return self.said(asked or f"smolctl explain {words[0]}", dev).format(
-            last=words[-1], third=words[2] if len(words) > 2 else "", dev=dev or "DEV"
-        )
+        told = _INSTEAD.get(" ".join(words[:2]))
+        return self.look(name, f"smolctl explain {name}" if told is None else told, detail)
 
     # --- sysctls ----------------------------------------------------------------------------------
 
@@ -207,16 +220,36 @@ def prefixes(netns: str | None) -> tuple[str, str]:
 
 
 _LISTENING = "which program is to listen there? what listens: smolctl socket show"
+_WHOSE = "is it to be ours? then nobody else may have it: smolctl arping -D -I {dev} {ip}"
+_WHOSE6 = "is it to be ours? then nobody else may have it: smolctl ndisc -I {dev} {ip}"
 _INSTEAD = {
     "udp recv": _LISTENING,
     "tcp listen": _LISTENING,
-    "udp send": "the sender has to allow it for its socket (SO_BROADCAST)",
-    "ping -b": "smolctl ping -b {last}",
     "addr add": "who has it? the sender took this host for its owner, or for a router to it",
-    "addr replace": "wait a second, until nobody else has it: smolctl addr show {dev}",
+    "addr replace": "wait a second, until it is known that nobody else has it",
     "route add": "who is the router? smolctl neigh show",
 }
 """Advice in the place of commands that are for stacks alone, or would claim what is others'."""
+_LOOKS = {
+    "arp-target-not-ours": _WHOSE,
+    "nd-target-not-ours": _WHOSE6,
+    "arp-proxy-delayed": "at once: sysctl -w net.ipv4.neigh.{dev}.proxy_delay=0",
+    "nd-answer-delayed": "at once: sysctl -w net.ipv6.neigh.{dev}.proxy_delay=0",
+    "neigh-cache-thrash": "have more entries than active peers: sysctl net.ipv4.neigh.default",
+    "tx-broadcast-denied": "the sender has to allow it for its socket (SO_BROADCAST); ping has -b",
+    "udp-rcvbuf-full": "its reader is slow; for its next socket: sysctl net.core.rmem_default",
+}
+"""Advice in the place of that of ``why``, by reason."""
+_OF_STACKS = re.compile(r"\bsmolctl (?!explain\b|host\b|why --host\b)")
+
+
+class _Known(dict[str, object]):
+    """Values of a packet; what is not known is a word in capitals."""
+
+    def __missing__(self, key: str) -> str:
+        return key.upper()
+
+
 _PROGRAMS: dict[str, Callable[[Commands, re.Match[str]], str]] = {
     **dict.fromkeys(("route", "rule", "neigh", "addr", "link", "maddr"), Commands._ip_command),
     **dict.fromkeys(("ping", "traceroute", "arping"), Commands._program),

@@ -12,7 +12,7 @@ from smolctl.host.check import Place, compare
 from smolctl.host.commands import Commands, prefixes
 from smolctl.host.drop_names import LINUX
 from smolctl.host.limits import Case, Decides, Limit, chains, limits, unread_filters
-from smolctl.host.links import Link
+from smolctl.host.links import UP, Link
 from smolctl.host.passage import passages
 from smolctl.host.reading import HostState
 from smolctl.host.twin import Twin, twin
@@ -33,6 +33,12 @@ Row = dict[str, Any]
 _ASK = "why.ask"
 _DEEP = 4
 """Tunnels in tunnels that are followed."""
+_CARRIER = {
+    "veth": "is its other end up, in another namespace? {inside}ethtool -S {name} has its number",
+    "bridge": "which of its ports has a carrier? {inside}bridge link show",
+    "tun": "does a program have it open, such as a VPN's? nobody is at the other end of {name}",
+}
+"""Advice about a link without a carrier, by its kind."""
 _BRIDGED = ("bridge", "bond", "team")
 """Kinds of links that take what comes in by their ports."""
 
@@ -106,6 +112,8 @@ class Host:
         row = self._in_our_words(row, trace)
         if row.get("reason") == "tx-src-not-ours" and not row["fix"]:
             row["look"] = f"{row['look']}; if it is to be forwarded, say by which link: iif DEV"
+        elif row.get("reason") == "tx-no-carrier":
+            self._no_carrier(row, question, trace)
         row["host"] = self._host_row()
         found += self._one_of_many(row, question, trace)
         below = self._below(row, case, trace, deep)
@@ -132,22 +140,47 @@ class Host:
     def _in_our_words(self, row: Row, trace: Trace) -> Row:
         """Return a row of ``why`` that speaks of the host, with fixes that can be run there."""
         reason, detail = blame(trace)
-        dev = str(detail.get("dev") or trace.dev or "")
+        shown = {"dev": trace.dev or "", **detail}
+        dev = str(shown["dev"] or "")
         said = self.commands.said
         row = {**row, "why": said(row["why"], dev)}
         row["steps"] = [{**step, "text": said(step["text"], dev)} for step in row["steps"]]
-        if "look" in row:
-            row["look"] = said(row["look"], dev)
-        if reason is not None:
-            name = LINUX.get(reason.name)
-            if name is not None:
-                row["linux"] = name
-                row["verdict"] = f"{row['verdict']} ({name})"
-        proven = row["fix"]
+        if reason is None:
+            return row
+        proven, look = row["fix"], row.get("look")
         row["fix"] = [fix for each in proven if (fix := self.commands.fix(each, dev)) is not None]
-        if proven and not row["fix"] and "look" not in row:
-            row["look"] = self.commands.instead(proven[0], dev)
+        if proven and not row["fix"]:
+            look = self.commands.instead(reason.name, proven[0], shown)
+        elif look is not None:
+            look = self.commands.look(reason.name, look, shown)
+        if look is not None and not row["fix"]:
+            row["look"] = look
+        name = LINUX.get(reason.name)
+        if name is not None:
+            row["linux"] = name
+            row["verdict"] = f"{row['verdict']} ({name})"
         return row
+
+    # --- links without a carrier ------------------------------------------------------------------
+
+    def _no_carrier(self, row: Row, question: Question, trace: Trace) -> None:
+        """Say what gives a link its carrier; where that is the other end of a veth, prove it."""
+        _, detail = blame(trace)
+        link = self.state.link_named(str(detail.get("dev") or trace.dev or ""))
+        if link is None:
+            return
+        name, index = link.name, {each.ifindex: each for each in self.state.links}
+        peer = index.get(link.lower) if link.lower_netns is None else None
+        row["look"] = _CARRIER.get(link.kind, "is a cable plugged in? ethtool {name}").format(
+            name=name, inside=self._inside
+        )
+        if link.kind == "veth" and peer is not None and not peer.flags & UP:
+            clone = clone_for_changes(self.twin.stack)
+            clone.interface(name).carrier = clone.interface(peer.name).up = True
+            clone.generation.touch()
+            if good(told(clone, question, 0)[1]):
+                row["fix"] = [f"{self._ip} link set {peer.name} up"]
+                row.pop("look")
 
     # --- several next hops ------------------------------------------------------------------------
 

@@ -402,6 +402,7 @@ def test_hints_name_the_node(net: Net) -> None:
         ("capture -w 5", 'capture: -w names a file, and "5" looks like seconds', "--wait 5"),
         ("capture -w -", "capture -w - does not work in a lab", "capture -w FILE"),
         ("exec true", "exec does not work in a lab", "use [[programs]]"),
+        ("why --host udp any 8.8.8.8:53", "why udp does not work in a lab: it is about this", None),
         ("tcp listen 80", "tcp listen does not work in a lab", "use tcp echo"),
         ("stack start", "stack start does not work in a lab", 'restart = "NODE" in a step'),
     ],

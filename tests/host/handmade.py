@@ -105,7 +105,14 @@ class Host:
                 xdp=int(said.get("xdp", "0")), proto_down=False, unknown=(),
             )
         )  # fmt: skip
+        if "peer" in said:
+            self._join(index, self._index(said["peer"]))
         self._conf(name)
+
+    def _join(self, one: int, other: int) -> None:
+        """Make two links the ends of a veth."""
+        for mine, its in ((one, other), (other, one)):
+            self.links[mine - 1] = self.links[mine - 1]._replace(lower=its)
 
     def _addr(self, prefix: str, *words: str) -> None:
         """Add an address, and the routes that the kernel derives from it."""

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from smolctl.errors import SmolctlError
+from smolctl.host.commands import Commands
 from smolctl.host.filters import INET, IPV4, Chain
 from smolctl.host.hooks import Hook
 from smolctl.host.question import ask
 from smolctl.host.reading import HostState
 from smolctl.host.xfrm import Policy
+from smolctl.stack.reason import REASONS
 from smolctl.wire.address import parse_address
 from tests.host.handmade import host
 
@@ -135,6 +137,25 @@ def test_what_no_command_of_linux_may_do_is_for_people(
     assert row["fix"] == []
     assert look in row["look"]
     assert "smolctl" not in row["look"]
+
+
+def test_a_veth_gets_its_carrier_from_its_other_end() -> None:
+    lines = (
+        "link eth0 type veth nocarrier", "link far type veth peer eth0 down",
+        "addr 10.0.0.1/24 dev eth0", "neigh 10.0.0.2 lladdr 02:00:00:00:00:99 dev eth0",
+    )  # fmt: skip
+    row = udp(host(*lines), "10.0.0.2")
+    assert (row["reason"], row["fix"]) == ("tx-no-carrier", ["ip link set far up"])
+    tun = udp(host("link t0 type tun nocarrier", "addr 10.0.0.1/24 dev t0"), "10.0.0.2")
+    assert tun["look"].startswith("does a program have it open")
+
+
+def test_no_advice_speaks_of_commands_for_stacks() -> None:
+    commands, values = Commands(host(*UPLINKS)), dict.fromkeys(("dev", "out"), "eth0")
+    for reason in REASONS.values():
+        for text in (reason.advice_template, *reason.cause_advice.values()):
+            said = commands.look(reason.name, text, values)
+            assert "smolctl" not in said.replace(f"smolctl explain {reason.name}", ""), text
 
 
 def test_no_fix_takes_the_address_of_another_host() -> None:

@@ -297,8 +297,8 @@ def _admit(path: str, args: Mapping[str, Any]) -> None:
     Raises:
         UsageFault: it is one of them.
     """
-    if path in NO_PLACE:
-        why, hint = NO_PLACE[path]
+    if path in NO_PLACE or args.get("host") is True:
+        why, hint = NO_PLACE.get(path, NO_PLACE["host"])
         raise UsageFault(f"{path} does not work in a lab: {why}", hint=hint)
     if path == "capture" and args.get("write") == "-":
         raise UsageFault(

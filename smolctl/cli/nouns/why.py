@@ -1,6 +1,6 @@
 """``smolctl why``: why a packet goes the way it goes, or does not."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.endpoint import endpoint, has_port
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Row = dict[str, Any]
 _ANY = ("any", "-")
@@ -133,9 +136,9 @@ class Why(Noun):
 
     def read(self, ctx: click.Context, words: list[str]) -> list[str]:
         """Read the options before the verb; those about the host are the verb's, behind it."""
-        return super().read(ctx, self._behind(words))
+        return super().read(ctx, self._behind(words, ctx.resilient_parsing))
 
-    def _behind(self, words: list[str]) -> list[str]:
+    def _behind(self, words: list[str], completing: bool) -> list[str]:
         """Return the words with those about the host behind the verb.
 
         Raises:
@@ -155,9 +158,22 @@ class Why(Noun):
                 at += 1
         if not moved:
             return words
+        if at >= len(words) and completing:
+            return first
         if at >= len(words):
             raise UsageFault("why --host needs a question: udp, tcp, icmp, arp or nd", hint=_LIKE)
         return [*first, words[at], *moved, *words[at + 1 :]]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the verbs and options that may come next, those about the host among them."""
+        from click.shell_completion import CompletionItem  # no command need load it
+
+        found = super().shell_complete(ctx, incomplete)
+        for word in why_host.OPTIONS if incomplete[:1] == "-" else ():
+            name = f"--{word.words[0]}"
+            if name.startswith(incomplete):
+                found.append(CompletionItem(name, help=str(word.help)))
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -30,6 +30,8 @@ def live(kind: str, options: Options, args: Args) -> Names:
         args: what the words before said.
     """
     try:
+        if args.get("host") is True:  # as why has it: no stack is asked
+            return OF_THE_HOST[kind](options, args) if kind in OF_THE_HOST else []
         return LIVE[kind](options, args)
     except (SmolctlError, OSError, KeyError):
         return []
@@ -243,6 +245,11 @@ def _checks(_options: Options, _args: Args) -> Names:
     return [(name, what) for name, (_, what) in CHECKS.items()]
 
 
+OF_THE_HOST: dict[str, Callable[[Options, Args], Names]] = {
+    "link": _machine,
+    "netns": _namespaces,
+}
+"""The names that a question about the Linux host may have."""
 LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "link": _links,
     "addr": _own,
