@@ -358,6 +358,22 @@ def _state(case: Case) -> Iterator[Limit]:
         yield Limit("the host changed while it was read: this may never have been just so")
 
 
+_DEVIATIONS = {
+    "tx-no-source": "without an address Linux sends IPv4 from 0.0.0.0, which nobody can answer",
+    "tx-dst-invalid": "where this is refused, Linux sends: to 0.0.0.0 and :: as to the host itself,"
+    " and to 127/8 by the table main",
+    "ip-src-invalid": "of 0.0.0.0/8, Linux takes all but 0.0.0.0 itself for a source like any",
+}
+"""Drops and refusals in which a stack differs from Linux on purpose."""
+
+
+def _deviations(case: Case) -> Iterator[Limit]:
+    """Yield in which deliberate deviation of the stack the packet ended."""
+    why = case.passages[0].trace.reason
+    if why is not None and why.name in _DEVIATIONS:
+        yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
+
+
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (
-    _filters, _unread, _hooks, _links, _notes, _state,
+    _filters, _unread, _hooks, _links, _notes, _state, _deviations,
 )  # fmt: skip

@@ -21,16 +21,12 @@ class Tally:
         self.asked: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
         self.silent: Counter[str] = Counter()
-        self.quiet: Counter[str] = Counter()
-        self.quiet_wrong: Counter[str] = Counter()
 
     def take(self, topic: str, each: Compared) -> None:
         """Count a question."""
         self.asked[topic] += 1
         self.wrong[topic] += not each.agrees
         self.silent[topic] += not each.agrees and not each.warned
-        self.quiet[topic] += not each.warned
-        self.quiet_wrong[topic] += not each.warned and not each.agrees
 
     def rows(self) -> Iterator[tuple[str, int, int, int, int]]:
         """Yield topic, questions, those that agree, those that differ with a warning and without.

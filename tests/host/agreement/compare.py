@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.host.agreement.host import Host
 from tests.host.agreement.observer import Far, Observer
-from tests.host.agreement.predicted import Oracle, Prediction
+from tests.host.agreement.predicted import Oracle, Prediction, Row
 from tests.host.agreement.questions import Ask
 from tests.host.agreement.random_asks import Questioner
 from tests.host.agreement.random_host import Maker
@@ -25,6 +25,7 @@ class Compared(NamedTuple):
         refused: commands that the kernel did not take.
         seen: the kernel's events.
         predicted: those of the twin.
+        row: what ``why --host`` says; None unless both differ.
     """
 
     seed: str
@@ -33,6 +34,7 @@ class Compared(NamedTuple):
     refused: tuple[str, ...]
     seen: frozenset[str]
     predicted: Prediction
+    row: Row | None
 
     @property
     def agrees(self) -> bool:
@@ -41,8 +43,8 @@ class Compared(NamedTuple):
 
     @property
     def warned(self) -> bool:
-        """Whether the twin said that it may be wrong."""
-        return bool(self.predicted.notes)
+        """Whether ``why --host`` said that it may be wrong."""
+        return self.row is not None and bool(self.row.get("not_looked_at"))
 
     def report(self) -> str:
         """Return it for people, with commands that make the host."""
@@ -56,7 +58,7 @@ class Compared(NamedTuple):
             f"#   the kernel: {', '.join(sorted(self.seen)) or 'nothing'}",
             f"#   the twin:   {', '.join(sorted(self.predicted.events)) or 'nothing'}"
             f" ({self.predicted.verdict})",
-            *(f"#   it warned:  {note.text}" for note in self.predicted.notes),
+            *(f"#   it warned:  {text}" for text in (self.row or {}).get("not_looked_at", ())),
         ))  # fmt: skip
 
 
@@ -77,16 +79,19 @@ def compared(seed: str, host: Host, asks: Iterable[Ask], far: Far) -> Iterator[C
             oracle = Oracle(observer.read(), headless)
             predicted = oracle.ask(ask)
             seen = observer.ask(ask)
-            told.update(_told(seen))
-            yield Compared(seed, host, ask, tuple(observer.refused), seen, predicted)
+            told.update(_told(ask, seen))
+            row = None if seen == predicted.events else oracle.row(ask)
+            yield Compared(seed, host, ask, tuple(observer.refused), seen, predicted, row)
     finally:
         observer.close()
 
 
-def _told(seen: frozenset[str]) -> Iterator[str]:
-    """Yield the hosts that were sent an error, or a redirect."""
+def _told(ask: Ask, seen: frozenset[str]) -> Iterator[str]:
+    """Yield the hosts that were sent an error or a redirect, or that one waits for."""
     for event in seen:
-        if found := re.search(r" icmp6? \d+/\d+ .*> (\S+) ttl", event):
+        if f"who-has {ask.src} " in event:
+            yield ask.src
+        elif found := re.search(r" icmp6? \d+/\d+ .*> (\S+) ttl", event):
             yield found[1]
 
 

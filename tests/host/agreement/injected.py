@@ -3,7 +3,7 @@
 import ipaddress
 import struct
 
-from tests.host.agreement.questions import ALL_MAC, FAR_MAC, OTHER_MAC, Ask
+from tests.host.agreement.questions import DMACS, FAR_MAC, Ask
 
 _PROTOCOLS = {"udp": 17, "tcp": 6, "icmp": 1}
 _TTL = 64
@@ -32,7 +32,7 @@ def injected(ask: Ask, own_mac: bytes, for_all: bool) -> bytes:
 def _to(ask: Ask, own_mac: bytes, for_all: bool) -> bytes:
     address = ipaddress.ip_address(ask.dst)
     if ask.dmac:
-        text = {"all": ALL_MAC, "other": OTHER_MAC}.get(ask.dmac, ask.dmac)
+        text = DMACS.get(ask.dmac, ask.dmac)
         to = bytes.fromhex(text.replace(":", ""))
     elif for_all:
         to = b"\xff" * 6

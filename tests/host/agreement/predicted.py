@@ -1,10 +1,10 @@
 """Events of a question as the twin of a host predicts them."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from smolctl.host.question import Host
 from smolctl.host.reading import HostState
-from smolctl.host.twin import Note, twin
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain.predict import Question, Sender, happen_to_come_in, send_out
 from smolctl.stack.explain.predict_tcp import conclude
@@ -17,27 +17,26 @@ from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address, parse_address
 from tests.host.agreement.frames import frame_event
-from tests.host.agreement.injected import injected
-from tests.host.agreement.questions import FAR_MAC, Ask
+from tests.host.agreement.injected import FROM_PORT, injected
+from tests.host.agreement.questions import DMACS, FAR_MAC, Ask
 
+Row = dict[str, Any]
 _SENDER = "the sender"
 _TURNS = 64
 _FAR = bytes.fromhex(FAR_MAC.replace(":", ""))
-_NOW_NS = 1_000_000_000_000
+_NOW_NS = 0
 
 
 class Prediction(NamedTuple):
-    """The events that a twin predicts, and what it says about itself.
+    """The events that a twin predicts.
 
     Attributes:
         events: as the observer has them.
         verdict: the fate and the reason's name.
-        notes: what the twin could not express.
     """
 
     events: frozenset[str]
     verdict: str
-    notes: tuple[Note, ...]
 
 
 class Oracle:
@@ -51,11 +50,11 @@ class Oracle:
             headless: names of links whose frames have no Ethernet header.
         """
         self._state, self._headless = state, headless
-        self._twin = twin(state, _NOW_NS)
+        self._host = Host(state)
 
     def ask(self, ask: Ask) -> Prediction:
         """Return what becomes of a packet."""
-        clone = clone_for_packet(self._twin.stack)
+        clone = clone_for_packet(self._host.twin.stack)
         before, trace = _waiting(clone), Trace()
         told: list[str] = []
         if ask.kind == "send":
@@ -72,7 +71,23 @@ class Oracle:
             happen_to_come_in(clone, link, frame, _NOW_NS, trace)
         events = {*told, *self._left(clone), *_delivered(clone, before)}
         reason = "" if trace.reason is None else trace.reason.name
-        return Prediction(frozenset(events), f"{trace.fate} {reason}".strip(), self._twin.notes)
+        return Prediction(frozenset(events), f"{trace.fate} {reason}".strip())
+
+    def row(self, ask: Ask) -> Row:
+        """Return what ``smolctl why --host`` says, which tries fixes, too."""
+        words: dict[str, object] = {"proto": ask.proto, "dst": ask.dst, "size": ask.size}
+        for key in ("src", "sport", "dport", "dev", "iif", "mark", "tos", "ttl", "uid"):
+            if value := getattr(ask, key):
+                words[key] = value
+        if ask.proto in ("udp", "tcp") and ask.kind == "receive":
+            words.setdefault("sport", FROM_PORT)
+        if ask.proto in ("arp", "nd"):
+            del words["size"]
+        if ask.dmac:
+            words["dmac"] = DMACS.get(ask.dmac, ask.dmac)
+        if ask.broadcast:
+            words["broadcast"] = True
+        return self._host.answer(self._host.question(words))
 
     def _question(self, ask: Ask) -> Question:
         return Question(

@@ -55,7 +55,7 @@ class Ask(NamedTuple):
             if value := getattr(self, name):
                 words += [name, str(value)]
         if self.dmac:
-            words += ["dmac", {"all": ALL_MAC, "other": OTHER_MAC}.get(self.dmac, self.dmac)]
+            words += ["dmac", DMACS.get(self.dmac, self.dmac)]
         words += ["size", str(self.size)] if self.size != 4 else []
         words += ["broadcast"] if self.broadcast else []
         words += ["uid", str(self.uid)] if self.uid else []
@@ -63,6 +63,7 @@ class Ask(NamedTuple):
 
 
 ALL_MAC, OTHER_MAC = "ff:ff:ff:ff:ff:ff", "02:00:00:00:aa:aa"
+DMACS = {"all": ALL_MAC, "other": OTHER_MAC}
 FAR_MAC = "02:00:00:00:fa:01"
 """The link address of those who send frames into the host."""
 

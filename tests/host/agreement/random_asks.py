@@ -90,7 +90,8 @@ class Questioner:
         if own and rng.random() < 0.25:
             src = str(self._one(own))
         elif rng.random() < 0.03:
-            src = str(self._target(version))
+            other = self._target(version)
+            src = "" if other.is_multicast else str(other)
         dev = self._link() if rng.random() < 0.2 or _needs_zone(dst) else ""
         proto = rng.choices(["udp", "tcp", "icmp"], [6, 2, 2])[0]
         if dst.is_multicast and proto == "tcp":
@@ -110,28 +111,29 @@ class Questioner:
 
     def _arp(self, version: int) -> Ask:
         rng = self.rng
-        src = self._sender(version)
-        if rng.random() < 0.05:
-            src = "::" if version == 6 else "0.0.0.0"
         own = self._own(version)
         dst = self._one(own) if own and rng.random() < 0.6 else self._target(version)
         proto = "nd" if version == 6 else "arp"
         names = self._entrances(linked=True)
         if not names or dst.is_multicast:
             return self._send(version)
-        return Ask("receive", proto, src, str(dst), iif=rng.choice(names), topic=proto)
+        iif = rng.choice(names)
+        src = self._sender(version, iif)
+        if rng.random() < 0.05:
+            src = "::" if version == 6 else "0.0.0.0"
+        return Ask("receive", proto, src, str(dst), iif=iif, topic=proto)
 
-    def _sender(self, version: int) -> str:
-        """Return the address of somebody else, most often of one who has not asked yet.
-
-        The kernel sends only so many errors to each.
-        """
-        rng, near = self.rng, [each for _, each in self.world.near if each.version == version]
+    def _sender(self, version: int, iif: str) -> str:
+        """Return the address of somebody else, most often of a neighbor by that link."""
+        rng = self.rng
+        near = [each for each in self.world.near if each[1].version == version]
+        there = [each for name, each in near if name == iif]
+        if there and rng.random() < 0.7:
+            near = [(iif, each) for each in there]
         self._senders += 1
-        if near and rng.random() < 0.75:
-            base = self._one(near)
-            moved = base + self._senders % 40 if rng.random() < 0.5 else base
-            return str(moved)
+        if near and rng.random() < 0.8:
+            base = rng.choice(near)[1]
+            return str(base + self._senders % 40 if rng.random() < 0.5 else base)
         return str(self._one(_ANYWHERE[version == 6][:6]))
 
     def _receive(self, version: int, kind: str) -> Ask:
@@ -147,9 +149,11 @@ class Questioner:
         if not entrances:
             return self._send(version)
         iif = rng.choice(entrances)
-        src = self._sender(version)
+        src = self._sender(version, iif)
         if rng.random() < 0.06:
             src = str(self._target(version))
+        if dst.is_unspecified:
+            dst = self._beyond(version)
         return Ask(
             "receive", proto, src, str(dst),
             dport=0 if proto == "icmp" else rng.choice(_PORTS),

@@ -27,7 +27,7 @@ _FAR = [
     [ip_network(each) for each in (
         "0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "8.8.8.0/24", "8.8.8.8/32",
         "198.51.100.0/24", "10.0.0.0/8", "10.0.0.0/25", "10.0.1.9/32", "192.168.0.0/16",
-        "172.17.0.0/16", "169.254.169.254/32", "127.8.0.0/16",
+        "172.17.0.0/16", "169.254.169.254/32",
     )],
     [ip_network(each) for each in (
         "::/0", "::/0", "2000::/3", "2001:db8::/32", "2001:db8:9::/48", "fd00::/8",
@@ -137,7 +137,10 @@ class Maker:
 
     def _address(self, name: str, number: int, net: Network) -> None:
         host = self.rng.choice([1, 1, 2, 5, 77])
-        local = net[min(host, net.num_addresses - 1)]
+        # A broadcast address is nobody's own, nor is one of IPv6 the host's twice.
+        local = net[min(host, max(net.num_addresses - 2, 0))]
+        if number == 1 and any(each[1] == local for each in self.own):
+            return
         text = f"{local}/{net.prefixlen}"
         words = f"addr add {text} dev {name}"
         if number == 0 and self.may(0.08):
@@ -161,7 +164,8 @@ class Maker:
         for offset in (3, 9, 50):
             if offset < net.num_addresses:
                 self.near.append((name, net[offset]))
-        self.targets += [net[0], net[-1]]
+        # That of all routers of a network is asked for by nobody (RFC 4291 2.6.1).
+        self.targets += [net[-1]] if number else [net[0], net[-1]]
 
     # --- routes -----------------------------------------------------------------------------------
 
@@ -187,7 +191,7 @@ class Maker:
             net = self.one(_FAR[number] if self.may(0.8) else _SUBNETS[number])
             words = self._route(number, net)
             self.commands.append(f"-{(4, 6)[number]} route add {words}")
-            self.targets += [net[min(5, net.num_addresses - 1)], net[0]]
+            self.targets += [net[min(5, net.num_addresses - 1)]]
         if self.may(0.08):
             self._objects(number)
 
