@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import struct
+import sys
 from typing import Any, cast
 
 from smolctl.client import stream_options as options
@@ -523,6 +524,9 @@ class StreamSocket(socket.socket):
             if name is None or self.__foreign(level):
                 raise not_read(self.__family, level, self.proto)
             value = self.__command("get", name=name)["value"]
+            if name == "info":
+                told = bytes.fromhex(str(value))
+                return told[:size] if size else int.from_bytes(told[:4], sys.byteorder)
             if name == "linger":
                 packed = struct.pack("ii", value != -1, max(int(value), 0))
                 return packed[:size] if size else int(value != -1)

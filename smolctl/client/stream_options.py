@@ -39,6 +39,7 @@ NAMES = {
 """Options that can be set: what the stack calls each."""
 READ = {
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
+    (socket.IPPROTO_TCP, socket.TCP_INFO): "info",
 }
 """Options that can only be asked for."""
 _FLAGS = frozenset(

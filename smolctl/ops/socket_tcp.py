@@ -12,6 +12,7 @@ from smolctl.stack.transport.tcp.congestion import INFINITE
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
+from smolctl.stack.transport.tcp.segment import TIMESTAMP_LEN
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import Connection, TcpTable
@@ -141,7 +142,7 @@ def _info(socket: TcpSocket, now: int) -> Row:
         "mss": socket.mss,
         "pmtu": socket.pmtu,
         "rcvmss": rcv.mss,
-        "advmss": socket.advmss,
+        "advmss": shown_advmss(socket),
         "cwnd": window.cwnd // segment,
     }
     if socket.scaling:
@@ -174,6 +175,14 @@ def _info(socket: TcpSocket, now: int) -> Row:
     if socket.zero_since_ns:
         row["zero_window_ms"] = (now - socket.zero_since_ns) // 1_000_000
     return row
+
+
+def shown_advmss(socket: TcpSocket) -> int:
+    """Return the segment that the peer was told, without the option that all segments have.
+
+    Source: Linux ``tcp_rcv_synsent_state_process``, which takes it off.
+    """
+    return socket.advmss - TIMESTAMP_LEN * socket.timestamps
 
 
 _ALWAYS = frozenset({"bytes_sent", "bytes_acked", "bytes_received", "segs_out", "segs_in"})

@@ -16,6 +16,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job, Passed
 from smolctl.ops.stream_socket import ListenEnd, StreamEnd
+from smolctl.ops.tcp_info import tcp_info
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.wire.address import (
@@ -187,7 +188,10 @@ class HubJob(Job):
         return ({},)
 
     def _get(self, end: StreamEnd, args: Args, now: int) -> "_Answer":
-        return ({"value": stream_options.value(self._stack, end.socket, args.required("name"))},)
+        name = args.required("name")
+        if name == "info":
+            return ({"value": tcp_info(end.socket, now).hex()},)
+        return ({"value": stream_options.value(self._stack, end.socket, name)},)
 
     def _index(self, end: StreamEnd, args: Args, now: int) -> "_Answer":
         return ({"index": self._stack.interface(args.required("dev")).index},)

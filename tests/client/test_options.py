@@ -4,12 +4,14 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from smolctl.client import DatagramSocket, StreamSocket
 from tests.kit.home import Home
+from tests.kit.process import wait_until
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -185,3 +187,62 @@ def test_recv_waits_for_as_much_as_so_rcvlowat_says(
         client.sendall(b"12345")
         client.sendall(b"67890")
         assert server.recv(20) == b"1234567890"
+
+
+# --- TCP_INFO -------------------------------------------------------------------------------------
+
+_INFO = struct.Struct("=8B24I4Q6I4Q2I2Q6I2HI")
+_ALIKE = (*range(6), *range(12, 17), 21, 25, 27, 28, 31, 35, 38, 40, 41, 48, 49, 50, 51, 52)
+"""Places of fields that have the same values in the same dialog: states, options, what is in
+flight, path MTU, threshold, MSS that was told, what was sent, sent again and received."""
+_UNACKED = 12
+
+
+def infos(make: Any) -> list[list[int]]:
+    """Return the information about a dialog: who listens, before and after, then both ends."""
+
+    def told(made: socket.socket) -> list[int]:
+        return list(_INFO.unpack(made.getsockopt(L4, socket.TCP_INFO, _INFO.size)))
+
+    with make() as listener, make() as client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        client.connect(listener.getsockname())
+        wait_until(lambda: told(listener)[_UNACKED] == 1, "the connection to be in the backlog")
+        found = [told(listener)]
+        server, _ = listener.accept()
+        with server:
+            for source, sink, size in ((client, server, 1000), (server, client, 500)):
+                source.sendall(bytes(size))
+                assert len(sink.recv(2000)) == size
+            wait_until(lambda: not told(server)[_UNACKED], "the last acknowledgment")
+            return [*found, told(listener), told(client), told(server)]
+
+
+def test_tcp_info_is_that_of_the_kernel_in_the_same_dialog(running: Home) -> None:
+    ours, kernels = infos(StreamSocket), infos(socket.socket)
+    for own, kernel in zip(ours, kernels, strict=True):
+        assert [own[place] for place in _ALIKE] == [kernel[place] for place in _ALIKE]
+    assert (ours[0][0], ours[0][12:14], ours[1][12:14]) == (10, [1, 5], [0, 5])
+    client = ours[2]
+    assert client[8] > 100_000  # the timeout, us
+    assert 0 < client[23] < 1_000_000  # the round trip, us
+    assert client[26] >= 2  # the congestion window, segments
+    assert client[34] == 1000  # acknowledged
+
+
+def test_gunicorn_reads_the_backlog(running: Home) -> None:
+    with StreamSocket() as listener, ExitStack() as made:
+        listener.bind(("127.0.0.1", 8080))
+        listener.listen(5)
+        for _ in range(3):
+            made.enter_context(StreamSocket()).connect(("127.0.0.1", 8080))
+
+        # As gunicorn.sock.TCPSocket.get_backlog has it.
+        def backlog() -> int:
+            info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            return int(struct.unpack("B" * 8 + "I" * 24, info)[12])
+
+        wait_until(lambda: backlog() == 3, "the connections to be in the backlog")
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO) == 10  # its first bytes
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\n"
