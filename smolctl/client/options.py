@@ -27,6 +27,7 @@ NAMES = {
     (socket.SOL_SOCKET, socket.SO_REUSEPORT): "reuseport",
     (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
     (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.SOL_SOCKET, socket.SO_MARK): "mark",
     (socket.IPPROTO_IP, socket.IP_TOS): "tos",
     (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
     (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",

@@ -16,6 +16,7 @@ NAMES = {
     (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
     (socket.SOL_SOCKET, socket.SO_SNDBUF): "sndbuf",
     (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.SOL_SOCKET, socket.SO_MARK): "mark",
     (socket.IPPROTO_TCP, socket.TCP_NODELAY): "nodelay",
     (socket.IPPROTO_TCP, socket.TCP_CORK): "cork",
     (socket.IPPROTO_TCP, socket.TCP_QUICKACK): "quickack",

@@ -76,15 +76,15 @@ _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
 _NEIGH = "dst lladdr dev nud proxy router family"
 _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
-    " expect_reply quiet pmtudisc family"
+    " expect_reply quiet pmtudisc mark family"
 )
 _PING = (
     "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
-    " preload pattern outstanding adaptive tell_sent broadcast family"
+    " preload pattern outstanding adaptive tell_sent broadcast mark family"
 )
 _PACE = "first max_hops queries at_once wait gap"
-_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
-_SYN = "dst src dev ttl tos family"
+_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev mark family"
+_SYN = "dst src dev ttl tos mark family"
 _WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl mark uid dmac family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
@@ -144,12 +144,14 @@ OPS: dict[str, Operation] = {
     "stats.show": Operation("stats.show", "all family"),
     "stats.drops": Operation("stats.drops", "family"),
     "udp.send": Operation("udp.send", _SEND),
-    "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse family"),
-    "udp.echo": Operation("udp.echo", "addr port dev count wait quiet family"),
-    "tcp.send": Operation("tcp.send", "dst port src sport dev data wait expect_reply quiet family"),
+    "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse mark family"),
+    "udp.echo": Operation("udp.echo", "addr port dev count wait quiet mark family"),
+    "tcp.send": Operation(
+        "tcp.send", "dst port src sport dev data wait expect_reply quiet mark family"
+    ),
     "tcp.ping": Operation("tcp_ping.run", f"{_SYN} port count interval timeout deadline"),
     "tcp.scan": Operation("tcp_scan.run", f"{_SYN} ports retries interval timeout deadline"),
-    "tcp.echo": Operation("tcp.echo", "addr port dev count wait backlog quiet family"),
+    "tcp.echo": Operation("tcp.echo", "addr port dev count wait backlog quiet mark family"),
     "why.ask": Operation("why.ask", _WHY),
     "why.show": Operation("why.show", "id family"),
     "why.list": Operation("why.recent", "family"),

@@ -33,6 +33,8 @@ from smolctl.wire.address import (
     format_address,
     is_scoped,
 )
+from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.ipv6 import NextHeader
 
 REMEMBERED = 4096
 """Requests whose replies are still told from duplicates."""
@@ -59,6 +61,7 @@ class PingPlan:
         outstanding: tell of each request that has no answer when the next one is sent.
         tell_sent: tell of each request that was sent.
         broadcast: everybody on a link may be asked.
+        mark: of the requests, which rules may select.
         adaptive_ns: shortest interval when that follows the round-trip time; None when it does not.
     """
 
@@ -80,6 +83,7 @@ class PingPlan:
     adaptive_ns: int | None = None
     tell_sent: bool = False
     broadcast: bool = False
+    mark: int = 0
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -110,6 +114,7 @@ def run(ctx: Context, args: Args) -> Job:
         args.seconds("adaptive"),
         args.flag("tell_sent"),
         args.flag("broadcast"),
+        args.mark() or 0,
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
@@ -160,7 +165,11 @@ def _options(args: Args, family: Family) -> ipv4_options.Outgoing:
 
 def _way(stack: Stack, plan: PingPlan, now: int) -> Way:
     """Return the way to the host, and refuse what can never work."""
-    key = RouteKey(plan.dst, plan.src, plan.dev)
+    protocol = Protocol.ICMP if family_of(plan.dst) is IPV4 else NextHeader.ICMPV6
+    key = RouteKey(
+        plan.dst, plan.src, plan.dev, mark=plan.mark, protocol=protocol, tos=plan.tos,
+        uid=stack.shared.uid,
+    )  # fmt: skip
     way = route_output(stack.networks.for_address(plan.dst), key)
     recorder = stack.shared.recorder
     trace = Trace()
@@ -240,7 +249,7 @@ class PingJob(Pinger):
         try:
             how = SendOptions(
                 plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc,
-                broadcast=plan.broadcast,
+                broadcast=plan.broadcast, mark=plan.mark, uid=self._stack.shared.uid,
             )  # fmt: skip
             echo = Echo(sequence, body, trace)
             send_echo(self._stack, self._client, echo, how, now)

@@ -111,6 +111,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
     row["owner"] = socket.owner
     if socket.pid is not None:
         row["pid"], row["uid"] = socket.pid, socket.uid
+    row.update(socket_tcp.marked(socket))
     return row
 
 

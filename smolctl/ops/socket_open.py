@@ -350,6 +350,8 @@ class SocketJob(Job):
             socket.multicast_ttl = None if ttl == -1 else ttl  # ip(7): -1 for the default
         if "mtu_discover" in args:
             socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
+        if "mark" in args:
+            socket.mark = (args.integer("mark", -1 << 31, 0xFFFFFFFF) or 0) & 0xFFFFFFFF
         if "tos" in args:
             socket.tos = max(args.integer("tos", -1, 255) or 0, 0)  # ipv6(7): -1 for the default
         if "ttl" in args:
@@ -412,8 +414,8 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | 
     "bind": ("addr port zone family", SocketJob._bind),
     "connect": ("addr port zone family", SocketJob._connect),
     "set": (
-        "broadcast dev mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr reuse"
-        " reuseport tos ttl v6only",
+        "broadcast dev mark mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr"
+        " reuse reuseport tos ttl v6only",
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from smolctl.stack.alarm import NEVER
+from smolctl.stack.transport.socket_base import SocketBase
 from smolctl.stack.transport.tcp.congestion import INFINITE
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.probe import Probe
@@ -105,12 +106,18 @@ def _socket_row(socket: TcpSocket, now: int, *, info: bool) -> Row:
     row["owner"] = "" if socket.closed else socket.owner
     if socket.pid is not None and not socket.closed:
         row["pid"], row["uid"] = socket.pid, socket.uid
+    row.update(marked(socket))
     row.update(_timer(socket, now))
     if backlog is not None:
         row.update(backlog=backlog.limit, handshakes=backlog.requests, overflows=backlog.overflows)
     elif info and socket.state is not State.CLOSED:
         row.update(_info(socket, now))
     return row
+
+
+def marked(socket: SocketBase) -> Row:
+    """Return the mark of a socket's packets, if they have one."""
+    return {"mark": socket.mark} if socket.mark else {}
 
 
 def _timer(socket: TcpSocket, now: int) -> Row:

@@ -18,7 +18,7 @@ _UINT_MAX = (1 << 32) - 1
 _FIN_TIMEOUT_MAX = 120
 _FLAGS = ("reuse", "reuseport", "nodelay", "cork", "quickack", "oob_inline")
 NAMES = (
-    "cork congestion dev fin_timeout keepalive keepcnt keepidle keepintvl linger maxseg"
+    "cork congestion dev fin_timeout keepalive keepcnt keepidle keepintvl linger mark maxseg"
     " mtu_discover nodelay notsent_lowat oob_inline quickack rcvbuf reuse reuseport sndbuf"
     " syn_retries tos ttl user_timeout"
 )
@@ -60,7 +60,9 @@ def change(stack: Stack, socket: TcpSocket, args: Args, now: int) -> None:
         if ttl == 0:
             raise InvalidArgument("a time to live of 0 goes nowhere")
         socket.ttl = None if ttl == -1 else ttl
-    if "ttl" in args or "mtu_discover" in args:
+    if "mark" in args:
+        socket.mark = (args.integer("mark", -1 << 31, 0xFFFFFFFF) or 0) & 0xFFFFFFFF
+    if "ttl" in args or "mtu_discover" in args or "mark" in args:
         stack.generation.touch()  # the fast path knows ways of this socket's segments
     if "maxseg" in args:
         socket.mss_max = args.integer("maxseg", 88, 32_767)  # tcp(7): TCP_MIN_MSS, MAX_TCP_WINDOW
@@ -128,6 +130,7 @@ _VALUES: dict[str, Callable[[Stack, TcpSocket], Any]] = {
     "sndbuf": lambda _, socket: socket.sndbuf,
     "dev": lambda _, socket: socket.dev or "",
     "tos": lambda _, socket: socket.tos,
+    "mark": lambda _, socket: socket.mark - (socket.mark >> 31 << 32),  # a signed int
     "ttl": lambda stack, socket: socket.ttl or stack.settings["ip.default_ttl"],
     "mtu_discover": lambda _, socket: int(socket.pmtudisc),
     "congestion": lambda stack, socket: (

@@ -34,6 +34,7 @@ def send(ctx: Context, args: Args) -> Job:
     if dst is None or port is None:
         raise InvalidArgument("the port is missing", hint="smolctl tcp send ADDRESS:PORT DATA")
     socket = ctx.stack.tcp.open("tcp send", family_of(dst))
+    socket.mark = args.mark() or 0
     sport = args.port("sport") or 0
     if src is not None or sport or dev is not None:
         ctx.stack.tcp.bind(socket, ANY if src is None else src, sport, dev)
@@ -52,6 +53,7 @@ def echo(ctx: Context, args: Args) -> Job:
     socket = ctx.stack.tcp.open("tcp echo", family)
     socket.reuse = True  # what is left of earlier connections is in nobody's way
     socket.v6only = local is not None or args.family is IPV6
+    socket.mark = args.mark() or 0
     ctx.stack.tcp.bind(socket, local, args.port("port") or 0, args.device("addr"))
     backlog = args.integer("backlog", 0, 1 << 31)
     try:

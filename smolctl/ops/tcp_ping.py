@@ -34,8 +34,11 @@ class Target(NamedTuple):
     how: SendOptions
 
 
-def target(args: Args) -> Target:
+def target(args: Args, uid: int) -> Target:
     """Return the host that a probe's arguments name.
+
+    Args:
+        uid: of the user who asks.
 
     Raises:
         InvalidArgument: no connection can be made to it, or the source is of another family.
@@ -48,7 +51,9 @@ def target(args: Args) -> Target:
     if src is not None and family_of(src) is not family_of(dst):
         shown = f"{format_address(src)} and {format_address(dst)}"
         raise InvalidArgument(f"{shown} are of two families")
-    how = SendOptions(src, dev, args.integer("ttl", 1, 255), args.tos("tos") or 0)
+    how = SendOptions(
+        src, dev, args.integer("ttl", 1, 255), args.tos("tos") or 0, mark=args.mark() or 0, uid=uid
+    )
     return Target(dst, how)
 
 
@@ -68,7 +73,7 @@ class TcpPingPlan:
 
 def run(ctx: Context, args: Args) -> Job:
     """Send SYNs until told to stop."""
-    to = target(args)
+    to = target(args, ctx.stack.shared.uid)
     port = args.port("port")
     if port is None:
         raise InvalidArgument("the port is missing", hint="smolctl tcp ping ADDRESS:PORT")

@@ -105,7 +105,7 @@ def parse_ports(text: str) -> tuple[int, ...]:
 
 def run(ctx: Context, args: Args) -> Job:
     """Ask ports of a host."""
-    to = target(args)
+    to = target(args, ctx.stack.shared.uid)
     ports = parse_ports(args.required("ports"))
     retries = args.integer("retries", 0, 10)
     plan = ScanPlan(

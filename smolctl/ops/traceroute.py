@@ -67,6 +67,7 @@ class TracePlan(NamedTuple):
     tos: int
     options: bytes
     pmtudisc: Pmtudisc
+    mark: int
 
 
 @dataclass(slots=True, eq=False)
@@ -136,6 +137,7 @@ def _plan(args: Args) -> TracePlan:
         (size or _SIZE[family] + options_len) - headers - options_len, args.tos("tos") or 0,
         options,
         Pmtudisc.PROBE if args.flag("dont_fragment") else Pmtudisc.DONT,
+        args.mark() or 0,
     )  # fmt: skip
 
 
@@ -184,7 +186,7 @@ class TracerouteJob(Job):
 
     def _make(self) -> Prober:
         plan, stack = self._plan, self._stack
-        marks = Marks(plan.tos, plan.options, plan.pmtudisc)
+        marks = Marks(plan.tos, plan.options, plan.pmtudisc, plan.mark)
         to = (plan.dst, plan.src, plan.dev)
         if plan.method == "icmp":
             return EchoProber(stack, *to, marks, plan.port, self._answered)

@@ -21,11 +21,12 @@ from smolctl.wire.address import IPV6, family_of
 
 
 class Marks(NamedTuple):
-    """The header fields that all probes share."""
+    """The header fields that all probes share, and their mark."""
 
     tos: int
     options: bytes
     pmtudisc: Pmtudisc
+    mark: int
 
 
 class Answer(NamedTuple):
@@ -104,7 +105,7 @@ class UdpProber:
         stack = self._stack
         socket = stack.udp.open("traceroute", family_of(self._dst))
         socket.ttl = ttl
-        socket.tos, socket.options, socket.pmtudisc = self._marks
+        socket.tos, socket.options, socket.pmtudisc, socket.mark = self._marks
         stack.udp.bind(socket, self._src, 0, self._dev)
         port = (self._port + number - 1) % 0xFFFF + 1 if self._rising else self._port
         socket.handler = partial(self._take, number, socket, port)
@@ -152,7 +153,10 @@ class EchoProber:
         sequence = (self._first + number) & 0xFFFF
         self._numbers[sequence] = number
         marks = self._marks
-        how = SendOptions(self._src, self._dev, ttl, marks.tos, self._options, marks.pmtudisc)
+        how = SendOptions(
+            self._src, self._dev, ttl, marks.tos, self._options, marks.pmtudisc, mark=marks.mark,
+            uid=self._stack.shared.uid,
+        )  # fmt: skip
         echo = Echo(sequence, _filled(len(payload)), trace)
         send_echo(self._stack, self._client, echo, how, now)
 
@@ -187,7 +191,10 @@ class SynProber:
         answered: Answered,
     ) -> None:  # fmt: skip
         self._tcp, self._port, self._answered = stack.tcp, port, answered
-        self._how = SendOptions(src, dev, None, marks.tos, NO_OPTIONS, marks.pmtudisc)
+        self._how = SendOptions(
+            src, dev, None, marks.tos, NO_OPTIONS, marks.pmtudisc, mark=marks.mark,
+            uid=stack.shared.uid,
+        )  # fmt: skip
         self._client = open_client(stack.tcp, dst, "tcp traceroute")
         self._client.handler = self._take
 

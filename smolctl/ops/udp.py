@@ -81,7 +81,7 @@ def send(ctx: Context, args: Args) -> Job:
     socket = ctx.stack.udp.open("udp send", family)
     # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
     socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not is_multicast(dst)), 255)
-    socket.tos = args.tos("tos") or 0
+    socket.tos, socket.mark = args.tos("tos") or 0, args.mark() or 0
     socket.options = options
     socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
     src, sport = args.zoned("src"), args.port("sport") or 0
@@ -129,6 +129,7 @@ def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
     six_alone = args.family is IPV6 and address is None
     socket = ctx.stack.udp.open(owner, args.infer("addr", default=IPV6) or IPV6)
     socket.reuse, socket.v6only = args.flag("reuse"), six_alone
+    socket.mark = args.mark() or 0
     ctx.stack.udp.bind(socket, address, port, dev)
     return socket
 
@@ -160,6 +161,7 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
     args.required("port")
     socket = stack.udp.open("udp recv", net.family)
     socket.reuse, socket.multicast_all = True, False
+    socket.mark = args.mark() or 0
     local = args.zoned("addr")
     if net.needs_dev(group) and local is None:
         dev = interface.name

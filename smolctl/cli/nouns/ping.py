@@ -317,6 +317,7 @@ _OPTIONS = (
     option("size", "bytes of data in each request (56)", "BYTES", short="s"),
     option("ttl", "time to live", "HOPS", short="t"),
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
+    option("mark", "mark of the requests, as rules select it with fwmark", "MARK", short="m"),
     option("record", "record the route there and back", short="R"),
     option(
         "stamp", "record timestamps of routers, or of the hosts before DST", "KIND", short="T"
@@ -340,7 +341,7 @@ _OPTIONS = (
     option("outstanding", "tell of each request that has no answer in time", short="O"),
     option("adaptive", "let the interval follow the round-trip time", short="A"),
     option("broadcast", "allow a broadcast address", short="b"),
-    *refused_letters("r", "emFSN"),
+    *refused_letters("r", "eFSN"),
 )
 
 COMMAND = Verb(

@@ -15,12 +15,14 @@ _LATER = (
 
 
 def extended(row: Row) -> str:
-    """Return timer, user and buffers: ``timer:(on,204ms,0) uid:1 skmem:(r0,rb131072,...)``."""
+    """Return what ss -e shows: ``timer:(on,204ms,0) uid:1 fwmark:0x10 skmem:(r0,...)``."""
     words = []
     if "timer" in row:
         words.append(f"timer:({row['timer']},{row['timer_ms']}ms,{row.get('backoff', 0)})")
     if row.get("uid"):  # as ss: that of root goes without saying
         words.append(f"uid:{row['uid']}")
+    if "mark" in row:
+        words.append(f"fwmark:{row['mark']:#x}")
     if row.get("reuseport"):
         words.append("reuseport")
     if "sndbuf" in row:

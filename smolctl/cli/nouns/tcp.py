@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import stream, tcp_probe, tcp_scan
+from smolctl.cli.nouns import marks, stream, tcp_probe, tcp_scan
 from smolctl.cli.nouns.tcp_words import target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
@@ -152,6 +152,7 @@ def _targets(*more: Any) -> tuple[Any, ...]:
         *more,
         option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
         option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+        marks.OPTION,
     )
 
 
@@ -161,6 +162,7 @@ _LISTEN = (
     option("wait", "stop after this time; exit with 1 if too few came", "SECONDS", short="w"),
     option("backlog", "connections that may wait to be taken (4096)", "N"),
     option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+    marks.OPTION,
 )
 _CONNECT = Verb(
     "tcp connect",
@@ -230,6 +232,7 @@ _GETS = Verb(
         option("wait", "give up if nothing happens for so long", "SECONDS", short="w"),
         option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
         option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+        marks.OPTION,
     ),
     (
         "smolctl tcp http 10.0.0.2:8000/",
@@ -264,6 +267,7 @@ _MEASURES = Verb(
         ),
         option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
         option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+        marks.OPTION,
     ),
     (
         "smolctl tcp bench --server 5201 -c 1",

@@ -1,7 +1,7 @@
 """Probes of ``smolctl tcp``: SYNs that open nothing, and what answers them."""
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import ping, stream, traceroute
+from smolctl.cli.nouns import marks, ping, stream, traceroute
 from smolctl.cli.nouns.tcp_words import target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
@@ -13,6 +13,7 @@ SENDING = (
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
     option("src", "source address", "ADDR", short="s", complete="addr"),
     option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+    marks.OPTION,
 )
 """Options about the SYNs of a probe."""
 HOST_PORT = (

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from smolctl.cli.nouns import marks
 from smolctl.cli.session import Session
 from smolctl.cli.words.endpoint import bound, joined
 from smolctl.cli.words.grammar import Args
@@ -72,11 +73,12 @@ def listening(
     # Without an address it hears both families, unless one is asked for.
     any_family = not host and session.options.family is None
     dev = {"dev": args["dev"]} if "dev" in args else {}
+    mark = {"mark": args["mark"]} if "mark" in args else {}
     six = ":" in host if host else session.options.family != "inet"
     with open_socket(session, owner, six=six) as one:
         if one.family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
-        bind(one, dev)
+        bind(one, dev | mark)
         # What is left of earlier connections is in nobody's way.
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind((host, port))
@@ -92,7 +94,10 @@ def listening(
 
 
 def bind(one: StreamSocket, args: Args) -> None:
-    """Bind a socket to what "dev", "src" and "sport" name, if they are there."""
+    """Bind a socket to what "dev", "src" and "sport" name, if they are there, and mark it."""
+    mark = marks.of(args)
+    if mark is not None:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
     if "dev" in args:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
     if "src" in args or "sport" in args:

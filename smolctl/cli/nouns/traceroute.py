@@ -109,6 +109,7 @@ PACE = (
 SOURCE = (
     option("src", "source address", "ADDR", short="s", complete="addr"),
     Word(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
+    option("fwmark", "mark of the probes, as rules select it", "MARK", key="mark"),
 )
 """Options about where probes leave."""
 _OPTIONS = (

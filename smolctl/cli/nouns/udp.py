@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import pmtudisc, stream
+from smolctl.cli.nouns import marks, pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.endpoint import (
@@ -268,6 +268,7 @@ _SEND = Verb(
         option("size", "payload of this size", "BYTES"),
         option("ttl", "time to live; for a group 1 by default, and 0 stays on this stack", "HOPS"),
         option("tos", "type of service: 0..255, or 0x and two digits", "TOS"),
+        marks.OPTION,
         option(
             "options",
             "IP options, separated by commas: rr, ts, tsaddr, tspre:ADDR, ra,"
@@ -287,6 +288,7 @@ _SEND = Verb(
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
         "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
         "smolctl udp send 10.0.0.2:9 --size 1472 --df",
+        "smolctl udp send 10.0.0.2:9 hello --mark 0x10",
         "smolctl udp send 239.1.2.3:5000 hello --dev tap0",
         "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
     ),
@@ -300,6 +302,7 @@ _LISTEN = (
     option("count", "stop after this many datagrams", "N", short="c"),
     option("wait", "stop after this time; exit with 1 if too few came", "SECONDS", short="w"),
     _DEV.but(bare=True),
+    marks.OPTION,
 )
 _RECEIVE = Verb(
     "udp recv",

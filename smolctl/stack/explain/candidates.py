@@ -16,7 +16,7 @@ from smolctl.stack.ip import gateways
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ipv6 import source_address
 from smolctl.stack.ipv6.ipv6 import Ipv6
-from smolctl.stack.trace.facts import Hashed, Loser, Ruled, SourceLoser
+from smolctl.stack.trace.facts import Hashed, Loser, Ruled, Selected, SourceLoser
 from smolctl.stack.trace.trace import Trace
 
 FEW_ROUTES = 64
@@ -201,6 +201,8 @@ def note_candidates(
         winner: the route taken, which need not be the FIB's first choice.
     """
     net = networks.for_address(key.dst)
+    if not net.fib.usual_rules and (key.mark or any(rule.uids for rule in net.fib.rules)):
+        trace.step("rule", "ok", now, Selected(key.mark, key.uid))
     for rule, cause in passed(net, key):
         trace.step("rule", "skip" if cause else "pick", now, Ruled(rule, cause))
     for route, cause in candidates(net, key, winner):

@@ -35,8 +35,12 @@ def rule_text(rule: Rule) -> str:
         words += ["to", _network(rule.dst, rule.dst_len)]
     if rule.tos:
         words += ["tos", f"0x{rule.tos:02x}"]
+    if rule.mark or rule.mark_mask:
+        words += ["fwmark", mark_text(rule.mark, rule.mark_mask)]
     for word, value in (("iif", rule.iif), ("oif", rule.oif)):
         words += [word, value] if value is not None else []
+    if rule.uids is not None:
+        words += ["uidrange", "{}-{}".format(*rule.uids)]
     if rule.ipproto:
         words += ["ipproto", protocol_text(rule.ipproto)]
     for word, ports in (("sport", rule.sport), ("dport", rule.dport)):
@@ -50,6 +54,11 @@ def rule_text(rule: Rule) -> str:
     else:
         words.append(rule.action.value)
     return " ".join(words)
+
+
+def mark_text(mark: int, mask: int) -> str:
+    """Return a mark and its mask, which is left out where it has all bits."""
+    return f"{mark:#x}" + (f"/{mask:#x}" if mask != 0xFFFFFFFF else "")
 
 
 def _network(address: int, plen: int) -> str:

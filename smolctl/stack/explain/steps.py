@@ -28,6 +28,7 @@ from smolctl.stack.trace.facts import (
     PortOf,
     Resolved,
     Ruled,
+    Selected,
     SpokenFor,
     Stranger,
     Taken,
@@ -134,6 +135,11 @@ def _ruled(facts: Ruled) -> Told:
     rule = facts.rule
     text = f"{rule.priority}: {rule_text(rule)}: {RULED[facts.cause]}"
     return text, {"priority": rule.priority, **({"cause": facts.cause} if facts.cause else {})}
+
+
+def _selected(facts: Selected) -> Told:
+    text = f"mark {facts.mark:#x}, of user {facts.uid}"
+    return text, {"mark": facts.mark, "uid": facts.uid}
 
 
 def _hashed(facts: Hashed) -> Told:
@@ -354,6 +360,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Loser: _loser,
     Hashed: _hashed,
     Ruled: _ruled,
+    Selected: _selected,
     Owner: _owner,
     SpokenFor: _spoken_for,
     PassedOn: _passed_on,

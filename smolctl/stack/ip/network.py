@@ -66,6 +66,7 @@ class Network(LinkObserver, ABC):
             destination is assumed to be on its link.
         fragment_rules: the rules of this family for fragments.
         icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
+        reflect_sysctl: the sysctl that has answers keep the mark of what they answer.
         group_sysctls: the sysctls of how many groups a socket may join, and sources name of each.
         max_packet_len: bytes of the longest packet, header included.
         min_mtu: bytes of a packet that every link takes.
@@ -87,6 +88,7 @@ class Network(LinkObserver, ABC):
     assumes_on_link: bool
     fragment_rules: FragmentRules
     icmp_limit_sysctl: str
+    reflect_sysctl: str
     group_sysctls: tuple[str, str]
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -135,6 +137,10 @@ class Network(LinkObserver, ABC):
         Args:
             rest: the message's second word: an MTU, a pointer, a gateway.
         """
+
+    def mark_of_answer(self, packet: Packet) -> int:
+        """Return the mark of an answer that no socket gives (Linux ``IP4_REPLY_MARK``)."""
+        return packet.mark if packet.mark and self.settings[self.reflect_sysctl] else 0
 
     def labelled(self, how: SendOptions, way: Way, protocol: int, ports: bytes) -> SendOptions:
         """Return a sender's wishes with what all packets of its flow have alike: in IPv4 nothing.

@@ -51,7 +51,8 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     options = answering(header)
     hop = header.src if options.hop is None else options.hop
     tos = _tos(net, header.dscp_ecn)
-    way = route_output(net, RouteKey(hop, src, protocol=ipv4.Protocol.ICMP, tos=tos))
+    mark = net.mark_of_answer(packet)
+    way = route_output(net, RouteKey(hop, src, mark=mark, protocol=ipv4.Protocol.ICMP, tos=tos))
     room = QUOTE_LIMIT
     if isinstance(way, Way):
         room = min(room, way.mtu - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN)
@@ -59,7 +60,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     icmp_type, code = _TYPES[kind]
     quote = packet.data[: min(room, header.total_length)]
     message = icmpv4.IcmpMessage(icmp_type, code, rest, quote)
-    how = SendOptions(src, tos=tos, options=options)
+    how = SendOptions(src, tos=tos, options=options, mark=mark)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
         icmp_output(net, message, header.src, now, how, trace, packet)

@@ -90,7 +90,8 @@ def _answer(net: Network, packet: Packet, reply: icmpv4.IcmpMessage) -> bool:
     header, now = packet.header, packet.now
     packet.trace.settle(Fate.ANSWERED, now)
     own = None if packet.to_all else header.dst
-    how = SendOptions(own, tos=header.dscp_ecn, options=answering(header))
+    mark, tos = net.mark_of_answer(packet), header.dscp_ecn
+    how = SendOptions(own, tos=tos, options=answering(header), mark=mark)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
         icmp_output(net, reply, header.src, now, how, trace)

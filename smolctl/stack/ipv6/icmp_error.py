@@ -50,7 +50,9 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
     src = header.dst if net.fib.is_local(header.dst) else None
     dev = packet.interface.name if net.needs_dev(header.src) else None
-    way = route_output(net, RouteKey(header.src, src, dev, protocol=NextHeader.ICMPV6))
+    how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
+    key = RouteKey(header.src, src, dev, mark=how.mark, protocol=NextHeader.ICMPV6)
+    way = route_output(net, key)
     room = icmpv6.QUOTE_MAX
     if isinstance(way, Way):
         room = min(room, way.mtu - ipv6.HEADER_LEN - icmpv6.HEADER_LEN)
@@ -58,7 +60,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     message = icmpv6.Icmpv6Message(icmp_type, code, rest, packet.data[:room])
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
-        icmp6_output(net, message, header.src, now, SendOptions(src, dev), trace, packet)
+        icmp6_output(net, message, header.src, now, how, trace, packet)
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.errors_sent")

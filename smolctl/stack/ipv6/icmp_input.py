@@ -89,7 +89,8 @@ def _echo_request(net: Network, packet: Packet) -> None:
     packet.trace.settle(Fate.ANSWERED, now)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     reflected = header.flow_label if net.settings["ip6.flowlabel_reflect"] & _REFLECT_ECHO else None
-    how = SendOptions(own, dev, tos=header.dscp_ecn, flow_label=reflected)
+    tos, mark = header.dscp_ecn, net.mark_of_answer(packet)
+    how = SendOptions(own, dev, tos=tos, flow_label=reflected, mark=mark)
     try:
         icmp6_output(net, reply, header.src, now, how, trace)
     except (SendRejected, NoBuffers):

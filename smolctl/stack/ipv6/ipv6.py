@@ -90,6 +90,7 @@ class Ipv6(LinkedNetwork):
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    reflect_sysctl = "ip6.fwmark_reflect"
     group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
     input, output = ip6_input, ip6_output

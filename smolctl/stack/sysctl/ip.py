@@ -80,6 +80,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 1122 3.3.2; Linux ipfrag_time", "30000", "60000",
     ),
     Sysctl(
+        "ip.fwmark_reflect", 0, "flag", 0, 1,
+        "answers that no socket gives, such as echo replies, errors and resets, have the mark of"
+        " what they answer",
+        "Linux fwmark_reflect", "0", "none",
+    ),
+    Sysctl(
         "ip.ignore_routes_with_linkdown", 0, "flag", 0, 1,
         "let routes not count while their link has no carrier",
         "Linux ignore_routes_with_linkdown", "0", "",

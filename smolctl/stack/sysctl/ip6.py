@@ -86,6 +86,12 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 8200 4.5; Linux ip6frag_time", "60000", "",
     ),
     Sysctl(
+        "ip6.fwmark_reflect", 0, "flag", 0, 1,
+        "answers that no socket gives, such as echo replies, errors and resets, have the mark of"
+        " what they answer",
+        "Linux ipv6 fwmark_reflect", "0", "none",
+    ),
+    Sysctl(
         "ip6.hop_limit", 64, "hops", 1, 255, "default hop limit of IPv6 packets",
         "RFC 8200 3; Linux hop_limit", "64", "64",
         link=LinkRule.OWN,

@@ -38,6 +38,11 @@ TCP_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 5682; Linux tcp_frto", "2", "none",
     ),
     Sysctl(
+        "tcp.fwmark_accept", 0, "flag", 0, 1,
+        "a connection that comes in has the mark of its SYN, unless its listening socket has one",
+        "Linux tcp_fwmark_accept", "0", "none",
+    ),
+    Sysctl(
         "tcp.hystart", 1, "flag", 0, 1,
         "CUBIC leaves slow start when round trips become longer",
         "RFC 9406; Linux hystart", "1", "none",

@@ -58,6 +58,13 @@ class Hashed(NamedTuple):
     hop: Hop
 
 
+class Selected(NamedTuple):
+    """The mark and the user of a packet, as rules see them."""
+
+    mark: int
+    uid: int
+
+
 class Ruled(NamedTuple):
     """A rule that a packet matched; ``cause`` as ``explain.candidates.passed`` gives it."""
 

@@ -207,7 +207,7 @@ def _acknowledges(table: TcpTable, socket: TcpSocket, segment: Incoming, now: in
     snd, ack = socket.snd, segment.ack
     if socket.state is State.SYN_RECEIVED:
         if not snd.una < ack <= snd.nxt:
-            reject(table, segment, reason.TCP_NO_CONNECTION, **_named(socket))
+            reject(table, segment, reason.TCP_NO_CONNECTION, socket.mark, **_named(socket))
             return False
         move(table, socket, TcpEvent.ACK_OF_SYN)
         opened(table, socket, now, retransmitted=False)
@@ -298,7 +298,7 @@ def _payload(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) ->
     if unread and socket.state is not State.ESTABLISHED:
         # RFC 9293 3.6.1: the peer shall know that its data is lost.
         segment.packet.record(reason.TCP_DATA_AFTER_CLOSE, **_named(socket))
-        answer_reset(table, segment)
+        answer_reset(table, segment, socket.mark)
         end(table, socket, TcpEvent.ABORT)
         return False
     beyond = seq + len(data) - max(rcv.edge, rcv.nxt)

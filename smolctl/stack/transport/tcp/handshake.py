@@ -63,7 +63,7 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
             socket.opened |= Opened.HALF_OPEN
             if not socket.retries:  # RST makes the peer forget: it takes SYN now (Linux does so)
                 set_timer(table, socket, TimerKind.RETRANSMIT, now + _SYN_AGAIN_NS)
-        reject(table, segment, reason.TCP_NO_CONNECTION, **named)
+        reject(table, segment, reason.TCP_NO_CONNECTION, socket.mark, **named)
         return
     if not flags & SYN:
         packet.record(reason.TCP_FLAGS_INVALID, cause="syn", **named)
@@ -241,6 +241,8 @@ def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends
 
 def _mark(table: TcpTable, listener: TcpSocket, packet: Packet) -> int:
     """Return the mark of a connection that begins (Linux ``inet_request_mark``)."""
+    if not listener.mark and packet.mark and table.settings["tcp.fwmark_accept"]:
+        return packet.mark
     return listener.mark
 
 
@@ -284,12 +286,12 @@ def _cookie_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends:
         "peer": (ends.peer, ends.peer_port), "port": ends.port, "ip": ends.local,
     }  # fmt: skip
     if backlog is None or now >= backlog.cookie_until_ns or segment.flags & SYN:
-        reject(table, segment, reason.TCP_NO_CONNECTION, **named)
+        reject(table, segment, reason.TCP_NO_CONNECTION, listener.mark, **named)
         return
     irs, iss = header.seq - 1 & 0xFFFFFFFF, header.ack - 1 & 0xFFFFFFFF
     mss = cookies.check(table.secrets, ends, irs, iss, now)
     if mss is None:
-        reject(table, segment, reason.TCP_COOKIE_BAD, **named)
+        reject(table, segment, reason.TCP_COOKIE_BAD, listener.mark, **named)
         return
     request = _request(table, listener, segment, ends)
     if backlog.full:
@@ -343,7 +345,8 @@ def request_input(table: TcpTable, request: Request, segment: Incoming) -> None:
     elif not flags & ACK:
         packet.record(reason.TCP_FLAGS_INVALID, cause="ack", **named)
     elif segment.ack != request.iss + 1:
-        reject(table, segment, reason.TCP_NO_CONNECTION, **named, ip=ends.local)
+        mark = request.listener.mark
+        reject(table, segment, reason.TCP_NO_CONNECTION, mark, **named, ip=ends.local)
     else:
         _complete(table, request, segment)
 
@@ -371,7 +374,7 @@ def _complete(table: TcpTable, request: Request, segment: Incoming) -> None:
             queued=len(backlog.queue), limit=backlog.limit,
         )  # fmt: skip
         if table.settings["tcp.abort_on_overflow"]:
-            answer_reset(table, segment)
+            answer_reset(table, segment, request.listener.mark)
             drop_request(table, request)
         return
     drop_request(table, request)

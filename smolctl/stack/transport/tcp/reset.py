@@ -19,10 +19,13 @@ def ends_of(packet: Packet) -> Ends:
     return Ends(header.dst, message.dport, header.src, message.sport)
 
 
-def answer_reset(table: TcpTable, segment: Incoming) -> None:
+def answer_reset(table: TcpTable, segment: Incoming, mark: int = 0) -> None:
     """Answer a segment with RST; one that is RST itself never is (RFC 9293 3.5.2).
 
     The numbers are such that the sender takes it for its own connection's.
+
+    Args:
+        mark: of the socket that it is about.
     """
     packet, header = segment.packet, segment.header
     if header.flags & RST:
@@ -35,17 +38,20 @@ def answer_reset(table: TcpTable, segment: Incoming) -> None:
     trace = table.recorder.begin(Direction.OUT, packet.now, packet.trace)
     net = table.networks.for_address(ends.peer)
     dev = packet.interface.name if net.needs_dev(ends.peer) else None
-    how = SendOptions(ends.local, dev, tos=packet.header.dscp_ecn & ~3)
+    mark = net.mark_of_answer(packet) or mark
+    how = SendOptions(ends.local, dev, tos=packet.header.dscp_ecn & ~3, mark=mark)
     reset = TcpHeader(ends.port, ends.peer_port, seq, ack, 0, flags, 0)
     answer = reset.to_bytes(b"", ends.local, ends.peer)
     if send_segment(table, ends, answer, how, packet.now, trace):
         table.recorder.count("tcp.resets_sent")
 
 
-def reject(table: TcpTable, segment: Incoming, why: Reason, **values: object) -> None:
-    """Refuse a segment: its sender gets RST."""
+def reject(
+    table: TcpTable, segment: Incoming, why: Reason, mark: int = 0, /, **values: object
+) -> None:
+    """Refuse a segment: its sender gets RST, with the mark of the socket that it is about."""
     segment.packet.record(why, **values)
-    answer_reset(table, segment)
+    answer_reset(table, segment, mark)
 
 
 def send_reset(table: TcpTable, socket: TcpSocket, now: int) -> None:
