@@ -30,9 +30,8 @@ _DEFAULT_RULES = {
     AF_INET6: ((0, 255), (32766, 254)),
 }
 OFF = frozenset(
-    {"accept_local", "route_localnet", "src_valid_mark",
-     "ip_nonlocal_bind", "bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
-     "fwmark_reflect", "tcp_fwmark_accept", "proxy_arp_pvlan", "drop_gratuitous_arp",
+    {"bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
+     "proxy_arp_pvlan", "drop_gratuitous_arp",
      "fib_multipath_use_neigh", "icmp_echo_ignore_all", "disable_policy", "disable_xfrm",
      "use_oif_addrs_only", "drop_unsolicited_na", "seg6_enabled",
      "accept_untracked_na", "force_forwarding"}

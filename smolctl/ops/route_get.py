@@ -194,7 +194,7 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
             error = _rejection(stack, way.reason, iif, way.values)
             error.errno_name = _ERRNO_ON[str(way.values.get("type") or way.reason.name)]
             raise error
-        why, values = source_refused(net, interface, key) or (None, {})
+        why, values = source_refused(net, interface, key, way.interface.name) or (None, {})
         if why is None:
             sent_on = _get_row(stack, way, asked, now)
             del sent_on["uid"]  # nobody here sends it

@@ -1,4 +1,4 @@
-"""Marks of sockets: a program that knows of no stack sees on one what it sees with the kernel."""
+"""Marks and others' addresses: a program that knows of no stack sees what it sees with Linux."""
 
 import json
 import sys
@@ -49,14 +49,17 @@ def test_a_program_with_marks_sees_what_it_sees_with_the_kernel(oracle6: Oracle6
     for value in (0, 1):
         kernel.sysctl(
             {f"net.{key}": value
-             for key in ("ipv4.fwmark_reflect", "ipv6.fwmark_reflect", "ipv4.tcp_fwmark_accept")}
+             for key in ("ipv4.fwmark_reflect", "ipv6.fwmark_reflect", "ipv4.tcp_fwmark_accept",
+                         "ipv4.ip_nonlocal_bind", "ipv6.ip_nonlocal_bind")}
         )  # fmt: skip
-        for key in ("ip.fwmark_reflect", "ip6.fwmark_reflect", "tcp.fwmark_accept"):
+        for key in ("ip.fwmark_reflect", "ip6.fwmark_reflect", "tcp.fwmark_accept",
+                    "ip.nonlocal_bind", "ip6.nonlocal_bind"):  # fmt: skip
             smolctl("sysctl", f"{key}={value}", check=True)
         theirs = json.loads(kernel.namespace.run(sys.executable, PROGRAM, check=True).stdout)
         words = [sys.executable, "-m", "smolctl.run", PROGRAM]
         said[value] = json.loads(run(words, check=True, env=smolctl.environ).stdout)
         assert said[value] == theirs
-    # Both sysctls make a difference here, and so do marks.
-    assert len({key.split()[0] for key in said[0] if said[0][key] != said[1][key]}) == 2
+    # All sysctls make a difference here, and so do marks.
+    changed = {key.split()[0] for key in said[0] if said[0][key] != said[1][key]}
+    assert changed == {"answered", "accepted", "elsewhere"}
     assert len({str(value) for value in said[0].values()}) > 8

@@ -94,6 +94,11 @@ class Fib:
         self._preferring: dict[int, int] = {}  # of these, those that are not the kernel's
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
+    @property
+    def by_ports(self) -> bool:
+        """Whether ports may decide on a way: by rules, or among several next hops."""
+        return not self.usual_rules or bool(self.multipaths)
+
     def obey_rules(self) -> None:
         """Let the rules decide from now on."""
         self.usual_rules = self.merged = False

@@ -31,6 +31,7 @@ class RuleAction(StrEnum):
     PROHIBIT = "prohibit"
 
 
+_TOS4, _TOS6 = 0x1C, 0xFC
 Range = tuple[int, int]
 """First and last, of ports or user ids."""
 
@@ -42,7 +43,8 @@ class Rule:
     Attributes:
         priority: the lowest is asked first.
         src, src_len, dst, dst_len: prefixes, whose host bits may be set and do not count.
-        tos: 0 for any.
+        tos: 0 for any. Of a packet of IPv4, the first three bits do not count (Linux
+            INET_DSCP_LEGACY_TOS_MASK).
         mark, mark_mask: the bits of the packet's mark that the mask selects must be these.
         uids: users whose packets they are.
         invert: it matches what its conditions do not.
@@ -88,7 +90,7 @@ class Rule:
             and self.oif in (None, key.oif)
             and (not self.src_len or not ((key.src or 0) ^ self.src) >> bits - self.src_len)
             and (not self.dst_len or not (key.dst ^ self.dst) >> bits - self.dst_len)
-            and (not self.tos or self.tos == key.tos & ~3)
+            and (not self.tos or self.tos == key.tos & (_TOS4 if bits == 32 else _TOS6))
             and (not self.ipproto or self.ipproto == key.protocol)
             and (self.sport is None or self.sport[0] <= key.sport <= self.sport[1])
             and (self.dport is None or self.dport[0] <= key.dport <= self.dport[1])

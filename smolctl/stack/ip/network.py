@@ -66,6 +66,7 @@ class Network(LinkObserver, ABC):
             destination is assumed to be on its link.
         fragment_rules: the rules of this family for fragments.
         icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
+        nonlocal_sysctl: the sysctl that lets sockets have addresses of others.
         reflect_sysctl: the sysctl that has answers keep the mark of what they answer.
         group_sysctls: the sysctls of how many groups a socket may join, and sources name of each.
         max_packet_len: bytes of the longest packet, header included.
@@ -89,6 +90,7 @@ class Network(LinkObserver, ABC):
     fragment_rules: FragmentRules
     icmp_limit_sysctl: str
     reflect_sysctl: str
+    nonlocal_sysctl: str
     group_sysctls: tuple[str, str]
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -304,6 +306,16 @@ class Network(LinkObserver, ABC):
     def has_address(self, interface: Interface, address: int) -> bool:
         """Tell whether an interface has exactly this address."""
         return self.of(interface).addresses.find(address, None) is not None
+
+    @property
+    def binds_others(self) -> bool:
+        """Whether sockets may be bound to addresses that this stack does not have."""
+        return bool(self.settings[self.nonlocal_sysctl])
+
+    @property
+    def sends_for_others(self) -> bool:
+        """Whether packets may have a source address that this stack does not have."""
+        return False
 
     @property
     def first_source(self) -> bool:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from smolctl.wire.ipv4_options import Outgoing
 
 NO_OPTIONS = Outgoing(b"")
+PORTED = frozenset({6, 17, 33, 50, 132, 136})
+"""Protocols that begin with two ports, or with what Linux takes for such: TCP, UDP, DCCP, ESP,
+SCTP and UDP-Lite (``proto_ports_offset``)."""
 
 
 class Pmtudisc(IntEnum):

@@ -1,53 +1,95 @@
 """Checks of a source address: whose it is, and the reverse path test (RFC 3704)."""
 
 from smolctl.stack import reason
+from smolctl.stack.fib.lookup import lookup
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route, RouteType
-from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.reason import Reason
 
+_BACK = (RouteType.UNICAST, RouteType.LOCAL)
+
 
 def source_refused(
-    net: Network, interface: Interface, key: RouteKey
+    net: Network, interface: Interface, key: RouteKey, out: str = OUTPUT
 ) -> tuple[Reason, dict[str, object]] | None:
     """Return why a packet from the wire is refused for its source, and the reason's values.
 
     This is asked when there is a way for it, and not before (Linux ``fib_validate_source``).
+
+    Args:
+        out: by which interface it is to be sent on.
     """
-    src = key.src or 0
-    own = None if interface.loopback else net.fib.own(src)
-    if own is not None and own.type is RouteType.BROADCAST:
-        return reason.IP_SRC_INVALID, {"ip": src, "cause": "broadcast"}
-    if own is not None and own.type is RouteType.LOCAL:
-        return reason.IP_SRC_IS_OURS, {"ip": src}
-    back = reverse_path(net, interface, src, key.dst, key.tos)
-    return None if back is None else (reason.IP_REVERSE_PATH, back)
+    src, back = key.src or 0, _back(net, interface, key, out)
+    if not interface.loopback:
+        own = _own(net, back)
+        if own is not None and own.type is RouteType.BROADCAST:
+            return reason.IP_SRC_INVALID, {"ip": src, "cause": "broadcast"}
+        ours = own is not None and own.type is RouteType.LOCAL
+        if own is not None and ours and not interface.settings["ip.accept_local"]:
+            return reason.IP_SRC_IS_OURS, _ours(net, interface, src, own)
+    failed = reverse_path(net, interface, back)
+    return None if failed is None else (reason.IP_REVERSE_PATH, failed)
 
 
-def reverse_path(
-    net: Network, interface: Interface, src: int, dst: int, tos: int = 0
-) -> dict[str, object] | None:
+def _ours(net: Network, interface: Interface, src: int, own: Route) -> dict[str, object]:
+    """Return the values of a packet whose source is our own address.
+
+    ``knob`` would let it in; there is none where the address is of the very link by which it came,
+    so that another host is likely to have it.
+    """
+    if own.dev == interface.name:
+        return {"ip": src}
+    return {"ip": src, "knob": net.settings.knob(interface.name, "ip.accept_local", 1)}
+
+
+def _own(net: Network, back: RouteKey) -> Route | None:
+    """Return the route by which a source, where an answer would go, is our own.
+
+    By the table local alone while there are no rules but the usual, and by the rules otherwise.
+    """
+    if net.fib.usual_rules:
+        return net.fib.own(back.dst)
+    found = lookup(net.fib, back)
+    return found if isinstance(found, Route) else None
+
+
+def _back(net: Network, interface: Interface, key: RouteKey, out: str) -> RouteKey:
+    """Return the key of an answer to a packet that came in; to one for many, from nowhere yet.
+
+    The packet's mark counts with ip.src_valid_mark alone.
+    """
+    mark = key.mark if key.mark and interface.settings["ip.src_valid_mark"] else 0
+    src, ports = None if net.no_host(key.dst) else key.dst, (key.dport, key.sport)
+    return RouteKey(key.src or 0, src, None, out, mark, key.protocol, *ports, key.tos)
+
+
+def reverse_path(net: Network, interface: Interface, back: RouteKey) -> dict[str, object] | None:
     """Return why a source address fails the reverse path test, None when it passes.
 
     ``back`` is the interface by which an answer would leave, ``value`` the level that it passes.
+
+    Args:
+        back: the answer to what came in by ``interface``.
+
     Source: RFC 3704 2.2 (strict), 2.4 (loose); Linux ``__fib_validate_source``.
     """
     level = interface.settings["ip.rp_filter"]
-    if not level or not src:
+    if not level or not back.dst:
         return None
-    route = net.lookup(RouteKey(src, dst, tos=tos))
-    back = None
-    if isinstance(route, Route) and route.type is RouteType.UNICAST:
-        back = route.dev
+    route = net.lookup(back)
+    dev = None
+    if isinstance(route, Route) and route.type in _BACK:
+        dev = route.dev
     if isinstance(route, Multipath):
         # Any of its next hops will do (Linux fib_info_nh_uses_dev).
-        back = (route.by(interface.name) or route.first).dev
-    if back == interface.name:
+        dev = (route.by(interface.name) or route.first).dev
+    if dev == interface.name:
         return None
-    loose = back is not None and bool(net.of(interface).addresses.items)
+    loose = dev is not None and bool(net.of(interface).addresses.items)
     if loose and level == 2:
         return None
-    cause = "none" if back is None else "elsewhere" if level == 1 else "unaddressed"
-    return {"ip": src, "back": back or "", "value": 2 if loose else 0, "cause": cause}
+    cause = "none" if dev is None else "elsewhere" if level == 1 else "unaddressed"
+    return {"ip": back.dst, "back": dev or "", "value": 2 if loose else 0, "cause": cause}

@@ -19,6 +19,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.neighbor.states import State
 from smolctl.wire.address import (
+    IPV4,
     format_address,
     is_limited_broadcast,
     is_loopback,
@@ -52,7 +53,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     # forbid them as destination.
     if is_unspecified(dst):
         return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": dst, "cause": "zero"})
-    if src is not None and not net.fib.is_local(src):
+    if src is not None and not (net.fib.is_local(src) or net.sends_for_others):
         return not_ours(net, src, dev)
     if dev is None and net.needs_dev(dst):
         dev = _link_of(net, src)
@@ -216,9 +217,9 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
     """
     out, src, dst = way.interface, way.src, way.dst
     if not out.loopback:
-        if src is not None and is_loopback(src):
+        if src is not None and is_loopback(src) and not _routes_loopback(net, out):
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": src})
-        if is_loopback(dst):
+        if is_loopback(dst) and not _routes_loopback(net, out):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
         if src is not None and net.needs_dev(src) and not net.has_address(out, src):
             return Refusal(reason.TX_BEYOND_SCOPE, out.name, {"ip": src, "dst": dst})
@@ -228,6 +229,11 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
                 values = {"ip": src, "dst": dst, "home": own[0] if own else ""}
                 return Refusal(reason.TX_WRONG_IFACE, out.name, values)
     return way
+
+
+def _routes_loopback(net: Network, out: Interface) -> bool:
+    """Tell whether 127/8 may be on a link (Linux route_localnet)."""
+    return net.family is IPV4 and bool(out.settings["ip.route_localnet"])
 
 
 def _type(dst: int, broadcast: bool) -> WayType:

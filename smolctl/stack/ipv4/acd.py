@@ -197,6 +197,8 @@ def heard(net: Network, interface: Interface, packet: arp.ArpPacket, now: int) -
             entry = dad.tested(packet.target_ip)
     if entry is None and (sender == 0 or not net.fib.is_local(sender)):
         return None
+    if entry is None and interface.settings["ip.accept_local"]:
+        return None  # it may be ourselves, by another link
     mac = packet.sender_mac
     shown: dict[str, object] = {"ip": sender, "mac": mac}
     for link in net.interfaces.values():

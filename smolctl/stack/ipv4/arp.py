@@ -2,8 +2,8 @@
 
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found, lookup
-from smolctl.stack.fib.route import RouteType
-from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
@@ -76,10 +76,11 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     message, interface = packet.message, packet.interface
     sender, target, mac = message.sender_ip, message.target_ip, message.sender_mac
     shown: dict[str, object] = {"ip": sender, "mac": mac}
-    cause = _invalid_sender(net, message)
+    cause = _invalid_sender(net, interface, message)
     if cause is not None:
         return reason.ARP_SENDER_INVALID, {**shown, "cause": cause}
-    if is_multicast(target) or is_loopback(target):
+    localnet = is_loopback(target) and not interface.settings["ip.route_localnet"]
+    if is_multicast(target) or localnet:
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
         cause = "group" if is_multicast(target) else "loopback"
         return reason.ARP_TARGET_NOT_OURS, {"ip": target, "_peer": sender, "cause": cause}
@@ -109,12 +110,12 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     return _arp_learn(net, packet)
 
 
-def _invalid_sender(net: Network, message: arp.ArpPacket) -> str | None:
+def _invalid_sender(net: Network, interface: Interface, message: arp.ArpPacket) -> str | None:
     """Return why no host can be where ARP says that it is (RFC 1812 3.3.2); None if one can."""
     sender, mac = message.sender_ip, message.sender_mac
     if mac[0] & 1 or mac == ZERO_MAC:
         return "group-mac" if mac[0] & 1 else "zero-mac"
-    if is_loopback(sender):
+    if is_loopback(sender) and not interface.settings["ip.route_localnet"]:
         return "loopback"
     # Only a probe may come from 0.0.0.0 (RFC 1122 3.2.1.3(a); Linux ip_route_input_slow).
     if sender == 0 and message.op == arp.Op.REQUEST:
@@ -150,7 +151,7 @@ def _arp_answer(net: Network, packet: Packet) -> Result:
     """Answer who asks for an address of ours, and learn where the asker is."""
     message, interface = packet.message, packet.interface
     sender, target = message.sender_ip, message.target_ip
-    back = reverse_path(net, interface, sender, target)
+    back = reverse_path(net, interface, RouteKey(sender, target))
     if back is not None:
         return reason.IP_REVERSE_PATH, back
     ignored = ignores_request(net, interface, sender, target)
@@ -169,7 +170,10 @@ def _arp_answer(net: Network, packet: Packet) -> Result:
 def _arp_proxy(net: Network, packet: Packet) -> Result:
     """Answer on behalf of a host behind us, and learn where the asker is (RFC 1027)."""
     message = packet.message
-    back = reverse_path(net, packet.interface, message.sender_ip, message.target_ip)
+    route = _ruled(net, packet.interface, message)
+    out = route.dev if isinstance(route, Route) and route.dev is not None else OUTPUT
+    answer = RouteKey(message.sender_ip, message.target_ip, iif=out)
+    back = reverse_path(net, packet.interface, answer)
     if back is not None:
         return reason.IP_REVERSE_PATH, back
     _learn_asker(net, packet)

@@ -64,7 +64,7 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, inbound: Inbound)
         way = chosen(net, packet, key, onward(net, packet.interface, key, inbound.route), _TOLD)
         if way is None:
             return
-        refused = source_refused(net, packet.interface, key)
+        refused = source_refused(net, packet.interface, key, way.interface.name)
         if refused is not None:
             packet.record(refused[0], **refused[1])
             return

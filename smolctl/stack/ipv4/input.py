@@ -6,7 +6,7 @@ from smolctl.stack import reason
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.fragment_input import fragment_input
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.protocol import PORTED, ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.route_input import Inbound, InputAction, decision, refuse, route_input
 from smolctl.stack.ipv4.forward import forward_input
@@ -37,8 +37,8 @@ def ip_input(net: Network, packet: Packet) -> None:
     packet.step("ip", "ok", header)
     ihl, tos, length, _, _, mf, fragment_offset, _, protocol, *_ = header
     ends: bytes | RouteKey = packet.data[_ADDRESSES]
-    if protocol == _UDP:
-        plain = ihl == _PLAIN_IHL and not fragment_offset
+    if protocol == _UDP or (protocol in PORTED and net.fib.by_ports):
+        plain = ihl == _PLAIN_IHL and not (mf or fragment_offset)
         ends = packet.data[_ADDRESSES_AND_PORTS] if plain else input_key(packet)
     if packet.mark:
         ends = input_key(packet)
@@ -75,11 +75,14 @@ def ip_input(net: Network, packet: Packet) -> None:
 
 
 def input_key(packet: Packet) -> RouteKey:
-    """Return the key of a packet that came in; what was sent from here has ``iif lo``."""
+    """Return the key of a packet that came in; what was sent from here has ``iif lo``.
+
+    A fragment has no ports, be it the first (Linux ``__skb_flow_dissect``).
+    """
     header = packet.header
     sport = dport = 0
-    at = header.header_len
-    if header.protocol == _UDP and not header.fragment_offset and len(packet.data) >= at + 4:
+    at, whole = header.header_len, not (header.mf or header.fragment_offset)
+    if header.protocol in PORTED and whole and len(packet.data) >= at + 4:
         sport, dport = _PORTS.unpack_from(packet.data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
     tos = header.dscp_ecn
@@ -109,13 +112,20 @@ def _martian(net: Network, packet: Packet, key: RouteKey) -> Inbound | None:
             return refuse(reason.IP_SRC_INVALID, ip=src, cause=net.no_host(src))
     if is_zeronet(dst):
         return refuse(reason.IP_DST_INVALID, ip=dst, cause="zeronet" if dst else "zero")
-    return _loopback(src, dst) if wire and (is_loopback(src) or is_loopback(dst)) else None
+    if wire and (is_loopback(src) or is_loopback(dst)):
+        return _loopback(net, packet, src, dst)
+    return None
 
 
-def _loopback(src: int, dst: int) -> Inbound:
+def _loopback(net: Network, packet: Packet, src: int, dst: int) -> Inbound | None:
+    """Refuse loopback addresses that came by a wire, unless ip.route_localnet lets them in."""
+    interface = packet.interface
+    if interface.settings["ip.route_localnet"]:
+        return None
     if is_loopback(src):
         return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=src, cause="source")
-    return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=dst, cause="destination")
+    knob = net.settings.knob(interface.name, "ip.route_localnet", 1)
+    return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=dst, cause="destination", knob=knob)
 
 
 def may_be_nobody(header: ipv4.Ipv4Header) -> bool:

@@ -48,6 +48,7 @@ class Ipv4(LinkedNetwork):
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp.ratelimit_ms"
     reflect_sysctl = "ip.fwmark_reflect"
+    nonlocal_sysctl = "ip.nonlocal_bind"
     group_sysctls = ("igmp.max_memberships", "igmp.max_msf")
     loopback_prefix = (0x7F000001, 8)
     input, output = ip_input, ip_output

@@ -11,7 +11,7 @@ from smolctl.stack.interface import Medium
 from smolctl.stack.ip.fragment_input import WholePacket, fragment_input
 from smolctl.stack.ip.host_model import is_away
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.protocol import PORTED, ErrorKind
 from smolctl.stack.ip.route_input import Inbound, InputAction, decision, refuse
 from smolctl.stack.ipv6 import proxy_nd
 from smolctl.stack.ipv6.addresses import is_ours, why_disabled
@@ -35,7 +35,8 @@ from smolctl.wire.ipv6_ext import upper_layer
 
 _PORTS = Struct("!HH")
 _ICMPV6, _UDP, _NONE = NextHeader.ICMPV6.value, NextHeader.UDP.value, NextHeader.NONE.value
-_PLAIN = frozenset({_ICMPV6, _UDP, NextHeader.TCP.value})
+_TCP = NextHeader.TCP.value
+_PLAIN = frozenset({_ICMPV6, _UDP, _TCP})
 """Protocols that begin right behind the header; before any other, extension headers may stand."""
 _FORWARD, _HOP_BY_HOP = InputAction.FORWARD, NextHeader.HOP_BY_HOP.value
 _ADDRESSES, _ADDRESSES_AND_PORTS = slice(8, 40), slice(8, 44)
@@ -56,7 +57,7 @@ def ip6_input(net: Network, packet: Packet) -> None:
     packet.step("ip", "ok", header)
     traffic_class, _, length, protocol, *_ = header
     ends: bytes | RouteKey = packet.data[_ADDRESSES]
-    if protocol == _UDP:
+    if protocol == _UDP or (protocol == _TCP and net.fib.by_ports):
         ends = packet.data[_ADDRESSES_AND_PORTS]
     elif protocol not in _PLAIN:
         ends = input_key(packet)
@@ -130,9 +131,9 @@ def input_key(packet: Packet) -> RouteKey:
     if protocol not in _PLAIN:
         upper = upper_layer(data, protocol)
         protocol, at = upper.protocol, upper.offset
-        if upper.fragment is not None and upper.fragment.fragment_offset:
-            at = len(data)
-    if protocol == _UDP and len(data) >= at + 4:
+        if upper.fragment is not None:  # it has no ports, be it the first
+            protocol, at = upper.fragment.next_header, len(data)
+    if protocol in PORTED and len(data) >= at + 4:
         sport, dport = _PORTS.unpack_from(data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
     mark, tos = packet.mark, header.traffic_class

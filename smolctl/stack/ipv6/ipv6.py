@@ -91,6 +91,7 @@ class Ipv6(LinkedNetwork):
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
     reflect_sysctl = "ip6.fwmark_reflect"
+    nonlocal_sysctl = "ip6.nonlocal_bind"
     group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
     input, output = ip6_input, ip6_output
@@ -136,6 +137,11 @@ class Ipv6(LinkedNetwork):
         if is_multicast(address):
             return multicast_scope(address) <= _LINK_SCOPE
         return is_link_local(address)
+
+    @property
+    def sends_for_others(self) -> bool:
+        """Whether packets may have a source that this stack does not have (Linux: unchecked)."""
+        return self.binds_others
 
     # --- addresses --------------------------------------------------------------------------------
 

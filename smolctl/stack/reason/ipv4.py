@@ -80,8 +80,10 @@ IP_SRC_IS_OURS = Reason(
     "a packet from the wire with our own address as its source",
     """A packet came in from the wire with one of our own addresses as its source. We did not send
     it: another host has the same address, somebody forges it, or the link has a loop. Linux calls
-    it a martian source. It is dropped, because an answer would go to ourselves.""",
+    it a martian source. It is dropped, because an answer would go to ourselves. Only if we sent it
+    on purpose by another link of ours is ip.accept_local=1 right.""",
     why_template=("source {ip} is ours, yet it came in by {dev}",),
+    fix_templates=("smolctl sysctl {knob}=1",),
     advice_template="who else has it: smolctl arping -D -I {dev} {ip}",
 )  # fmt: skip
 IP_LOOPBACK_ON_WIRE = Reason(
@@ -90,9 +92,10 @@ IP_LOOPBACK_ON_WIRE = Reason(
     """A host uses 127.0.0.0/8 to talk to itself, and such addresses must not appear outside a host
     (RFC 1122 3.2.1.3 (g)). If it is the source, the sender's socket is bound to 127.0.0.1 while it
     sends to another host. If it is the destination, the sender's routes lead 127/8 out. The packet
-    is dropped silently.""",
+    is dropped silently, unless ip.route_localnet is set for the link.""",
     why_template=("{cause} {ip} is a loopback address, and came in by {dev}",),
     causes={"source": "source", "destination": "destination"},
+    fix_templates=("smolctl sysctl {knob}=1",),
     cause_advice={
         "destination": "on the sender: look at its route to 127.0.0.0/8: ip route get {ip}",
     },

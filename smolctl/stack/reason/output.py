@@ -13,11 +13,13 @@ TX_PAYLOAD_TOO_LONG = Reason(
     stage="socket",
 )  # fmt: skip
 TX_SRC_NOT_OURS = Reason(
-    "tx-src-not-ours", Kind.REJECT, "RFC 1122 3.2.1.3", "EADDRNOTAVAIL",
+    "tx-src-not-ours", Kind.REJECT, "RFC 1122 3.2.1.3", "ENETUNREACH",
     "the source address asked for is not on this stack",
     """A host may send only from its own addresses (RFC 1122 3.2.1.3), or answers would go to
     another host. The address that the sender asked for is on no interface here: it was never added,
-    was removed since, or is mistyped. Linux gives EADDRNOTAVAIL.""",
+    was removed since, or is mistyped. Linux gives ENETUNREACH, and EADDRNOTAVAIL to a socket that
+    is to be bound to it. With ip.nonlocal_bind=1 that is allowed, and with ip6.nonlocal_bind=1
+    sending is, too.""",
     why_template=("{ip} is not on this stack",),
     advice_template="send from an address that is: smolctl addr show",
     stage="source",
@@ -52,7 +54,8 @@ TX_LOOPBACK_SOURCE = Reason(
     """The sender is bound to a loopback address, of 127/8 or ::1, and the destination is another
     host. Nobody outside can answer such an address, and it is forbidden on any wire (RFC 1122
     3.2.1.3 (g), RFC 4291 2.5.3). Bind to 0.0.0.0 or ::, or to an address of the interface that the
-    packet leaves by. Linux gives EINVAL.""",
+    packet leaves by. Linux gives EINVAL, unless route_localnet is set for the link, as
+    ip.route_localnet here.""",
     why_template=("source {ip} cannot leave by {dev}",),
     advice_template="send from an address of {dev}: smolctl addr show dev {dev}",
     stage="source",

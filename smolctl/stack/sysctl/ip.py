@@ -5,6 +5,13 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
+        "ip.accept_local", 0, "flag", 0, 1,
+        "accept packets and ARP from the wire whose sender has one of our own addresses, such as"
+        " from ourselves by another link",
+        "RFC 1122 3.2.1.3 (0); Linux accept_local", "0", "",
+        link=LinkRule.EITHER,
+    ),
+    Sysctl(
         "ip.accept_redirects", 1, "flag", 0, 1,
         "accept ICMP redirects: another first hop for one destination",
         "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
@@ -148,6 +155,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 1122 3.3.1.1; Linux ENETUNREACH", "refuse", "wait", ("refuse", "wait"),
     ),
     Sysctl(
+        "ip.nonlocal_bind", 0, "flag", 0, 1,
+        "let sockets be bound to addresses that the stack does not have (yet); nothing is sent from"
+        " there before it has them",
+        "Linux ip_nonlocal_bind", "0", "",
+    ),
+    Sysctl(
         "ip.onlink_first", 0, "flag", 0, 1,
         "prefer a connected network to longer prefixes of other routes",
         "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
@@ -162,6 +175,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.redirect_timeout_ms", 300_000, "ms", 1, DAY_MS,
         "how long the first hop of a redirect is used",
         "RFC 1122 3.3.1.3; Linux route/gc_timeout", "300000", "",
+    ),
+    Sysctl(
+        "ip.route_localnet", 0, "flag", 0, 1,
+        "let packets and ARP from and to 127.0.0.0/8 come in by a wire, and leave by one",
+        "RFC 1122 3.2.1.3(g) (0); Linux route_localnet", "0", "",
+        link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip.rp_filter", 0, "level", 0, 2,
@@ -186,6 +205,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.shared_media", 0, "flag", 0, 1,
         "send and accept redirects to anybody on the link, whatever network they are in",
         "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
+        link=LinkRule.EITHER,
+    ),
+    Sysctl(
+        "ip.src_valid_mark", 0, "flag", 0, 1,
+        "the answer that ip.rp_filter looks for has the mark of the packet",
+        "Linux src_valid_mark", "0", "none",
         link=LinkRule.EITHER,
     ),
     Sysctl(

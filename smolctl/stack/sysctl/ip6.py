@@ -122,4 +122,9 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "default hop limit of packets to an IPv6 group; 0 stays on this host",
         "RFC 3493 5.2; Linux IPV6_MULTICAST_HOPS", "1", "",
     ),
+    Sysctl(
+        "ip6.nonlocal_bind", 0, "flag", 0, 1,
+        "let sockets be bound to addresses that the stack does not have, and send from there",
+        "Linux ipv6 ip_nonlocal_bind", "0", "",
+    ),
 )  # fmt: skip

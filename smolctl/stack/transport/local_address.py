@@ -34,5 +34,5 @@ def check_local(net: Network, socket: SocketBase, local: int, dev: str | None) -
         )
     if net.needs_dev(local) and not is_multicast(local):
         link = net.interfaces.named(dev or "")
-        if not net.has_address(link, local):
+        if not (net.has_address(link, local) or net.binds_others):
             raise unavailable(net, local)

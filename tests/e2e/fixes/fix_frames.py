@@ -19,9 +19,9 @@ def arp(**fields: Any) -> bytes:
     return bytes(Ether(dst=OURS_MAC, src=given["hwsrc"]) / ARP(**given))
 
 
-def ip(payload: Any, dst: str = OURS, dst_mac: str = OURS_MAC) -> bytes:
+def ip(payload: Any, dst: str = OURS, dst_mac: str = OURS_MAC, src: str = THEIRS) -> bytes:
     """Return a packet from the kernel's address to ours."""
-    return bytes(Ether(dst=dst_mac, src=THEIRS_MAC) / IP(src=THEIRS, dst=dst) / payload)
+    return bytes(Ether(dst=dst_mac, src=THEIRS_MAC) / IP(src=src, dst=dst) / payload)
 
 
 def echo(dst: str = OURS, dst_mac: str = OURS_MAC) -> bytes:

@@ -154,6 +154,21 @@ def sent_to_itself(bench: Bench) -> bool:
     return bench.ctl(f"udp send {FAR}:{PORT} x")
 
 
+def heard_from(src: str) -> Act:
+    """A datagram comes in from an address, and a socket of smolctl's gets it."""
+
+    def act(bench: Bench) -> bool:
+        if not bench.lab.call("socket.show"):
+            bench.lab.smolctl.popen("udp", "recv", str(PORT))
+            wait_until(lambda: bench.lab.call("socket.show"), "the receiver")
+        taken = bench.taken()
+        bench.wire.send(ip(UDP(sport=9, dport=PORT) / b"x", src=src))
+        wait_until(lambda: bench.taken() > taken, "the frame")
+        return int(bench.lab.call("socket.show")[0]["rx_datagrams"]) > 0
+
+    return act
+
+
 def path_mtu_learned(bench: Bench) -> bool:
     """A router says that a datagram of ours was too big, and is believed."""
     if not bench.lab.call("socket.show"):
@@ -219,6 +234,14 @@ CASES = (
         "ip-dst-other-iface", "smolctl sysctl ip.strong_host=0",
         counts("icmp.echo_replies_sent", echo("10.9.9.9")),
         ("addr add 10.9.9.9/32 dev lo", "sysctl ip.strong_host=1"),
+    ),
+    Case(
+        "ip-src-is-ours", "smolctl sysctl ip.accept_local=1",
+        heard_from("10.9.9.9"), ("addr add 10.9.9.9/32 dev lo",),
+    ),
+    Case(
+        "ip-loopback-on-wire", "smolctl sysctl ip.route_localnet=1",
+        counts("icmp.echo_replies_sent", echo("127.0.0.1")),
     ),
     Case(
         "ip-reverse-path", "smolctl sysctl ip.rp_filter=0",

@@ -35,6 +35,8 @@ NETWORK = (
 )
 
 QUESTIONS = (
+    # from an address of nobody here
+    "8.8.8.8 from 10.99.0.1", "10.0.0.7 from 10.0.0.255",
     # this host: owned addresses and loopback networks
     "127.0.0.1", "127.0.0.2", "127.255.255.255", "10.0.0.1", "10.0.0.2", "10.3.0.0", "10.9.9.1",
     "10.9.9.7", "10.9.9.255", "9.9.6.7", "127.0.0.9 from 127.0.0.8", "10.0.0.1 from 10.0.0.1",

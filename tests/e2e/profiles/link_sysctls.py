@@ -244,6 +244,37 @@ def _index(host: Kernel, dev: str) -> int:
     return int(host._peer.rows("link", "show", "dev", dev)[0]["ifindex"])
 
 
+# --- whose addresses they are ---------------------------------------------------------------------
+
+
+def accept_local(host: Subject, n: int) -> list[object]:
+    """Packets and ARP from an address of tap1 that come in by tap0, at each level of rp_filter."""
+    opened, found = host.socket(6000 + n), list[object]()
+    for level in (0, 1, 2):
+        on_both(host, "rp_filter", level)
+        for src in (THERE, OURS):
+            host.log.clear()
+            host.inject(udp_frame(9, 6000 + n, src=src))
+            host.inject(request(src))
+            found += [host.received(opened), host.answered()]
+    on_both(host, "rp_filter", 0)
+    return found
+
+
+def route_localnet(host: Subject, n: int) -> list[object]:
+    """Packets and ARP to 127/8, the answer, and what comes from there."""
+    host.meet()
+    opened, found = host.socket(6000 + n), list[object]()
+    for dst, src in (("127.0.0.1", PEER), ("127.7.7.7", PEER), (OURS, "127.0.0.1")):
+        host.log.clear()
+        host.inject(udp_frame(9, 6000 + n, src=src, dst=dst))
+        host.inject(request(src, dst))
+        host.inject(echo_request(src=src, dst=dst))
+        answers = [seen.ip.src for seen in host.packets(ipv4.Protocol.ICMP) if seen.ip is not None]
+        found += [host.received(opened), host.answered(), list(map(text, answers))]
+    return found
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 
@@ -302,6 +333,8 @@ CASES = (
     Case("accept_source_route", "ip.accept_source_route", accept_source_route),
     Case("drop_unicast_in_l2_multicast", "ip.drop_unicast_in_l2_multicast",
          drop_unicast_in_l2_multicast),
+    Case("accept_local", "ip.accept_local", accept_local, 1, _two_networks),
+    Case("route_localnet", "ip.route_localnet", route_localnet),
     Case("rp_filter", "ip.rp_filter", rp_filter, 2, _two_networks),
     Case("forwarding", "ip.forward", forwarding, 1, _two_networks),
     Case("bc_forwarding", "ip.bc_forwarding", bc_forwarding, 1, _two_networks),

@@ -10,6 +10,7 @@ import socket
 
 PATIENCE_S = 0.15
 FAR: dict[int, str] = {socket.AF_INET: "203.0.113.9", socket.AF_INET6: "2001:db8:113::9"}
+NOBODY: dict[int, str] = {socket.AF_INET: "203.0.113.77", socket.AF_INET6: "2001:db8:113::77"}
 OWN: dict[int, str] = {socket.AF_INET: "10.0.0.1", socket.AF_INET6: "2001:db8::1"}
 OTHER: dict[int, str] = {socket.AF_INET: "10.2.0.1", socket.AF_INET6: "2001:db8:2::1"}
 
@@ -75,6 +76,21 @@ def answered(family: int, kind: int, mark: int) -> str:
         return name(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) if heard else "nothing"
 
 
+def elsewhere(family: int, kind: int) -> list[str]:
+    """Return what comes of a socket at an address that the host does not have."""
+    said = []
+    with marked(family, kind, 0) as one:
+        for call in (one.bind, one.connect):
+            try:
+                call((NOBODY[family] if call == one.bind else FAR[family], 9))
+            except OSError as error:
+                said.append(name(error.errno))
+            else:
+                said.append("done")
+        said.append(str(one.getsockname()[0]))
+    return said
+
+
 said: dict[str, object] = {}
 for family in (socket.AF_INET, socket.AF_INET6):
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -82,6 +98,7 @@ for family in (socket.AF_INET, socket.AF_INET6):
             said[f"source {family:d} {kind:d} {mark}"] = source(family, kind, mark)
         for mark in (0, 8):
             said[f"answered {family:d} {kind:d} {mark}"] = answered(family, kind, mark)
+        said[f"elsewhere {family:d} {kind:d}"] = elsewhere(family, kind)
     said[f"changed {family:d}"] = changed(family)
     for mark, listening in ((0, 0), (3, 0), (3, 9)):
         said[f"accepted {family:d} {mark} {listening}"] = accepted(family, mark, listening)

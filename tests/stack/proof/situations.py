@@ -21,6 +21,7 @@ from tests.kit.host import (
     icmp_frame,
     reply,
     request,
+    udp_frame,
 )
 from tests.stack.reason import provoke
 from tests.stack.reason.provoke_groups import VARIANTS as OF_GROUPS
@@ -178,6 +179,15 @@ SITUATIONS = (
     Situation(
         "ip-rule-refused", f"smolctl rule del priority 50 from {PEER} blackhole",
         after(listens, P["ip-rule-refused"]),
+    ),
+    Situation(
+        "ip-src-is-ours", "smolctl sysctl ip.accept_local=1",
+        after(listens, lambda host: host.add("10.9.9.9/32", "lo"),
+              receives(udp_frame(src="10.9.9.9"))),
+    ),
+    Situation(
+        "ip-loopback-on-wire", "smolctl sysctl ip.route_localnet=1",
+        after(listens, receives(udp_frame(dst="127.0.0.1"))),
     ),
     Situation(
         "ip-reverse-path", "smolctl sysctl ip.rp_filter=0", after(listens, P["ip-reverse-path"])

@@ -311,6 +311,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
         receives(vlan.tagged(UDP, VLAN_5._replace(tpid=vlan.Tpid.SERVICE))),
     ),
     "arp-target-not-ours": (receives(arp_frame(1, PEER, "10.0.0.77", to=OUR_MAC)),),
+    "ip-src-is-ours": (with_a_host_address(receives(udp_frame(src=ON_LO))),),
     "arp-unsolicited": (
         with_sysctl("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),
