@@ -50,7 +50,7 @@ def _add(interfaces: Interfaces, link: Link) -> Interface:
         made = interfaces.create(link.name, KIND, medium, MIN_MTU, mac)
         made.mirror = Mirror(_kind(link), link.ifindex)
     made.index, made.mtu = link.ifindex, max(link.mtu, MIN_MTU)
-    made.up = bool(link.flags & links.UP)
+    made.up, made.arp = bool(link.flags & links.UP), not link.flags & links.NOARP
     # Of a link that is down, the kernel does not know it.
     made.carrier = link.carrier or not made.up
     return made
@@ -110,8 +110,6 @@ def _lacking(state: HostState, link: Link) -> Iterator[str]:
         if name != "lo":
             yield f"{name} is a loopback beside lo"
         return
-    if link.flags & links.NOARP and link.type in _ADDRESSED:
-        yield f"{name} has no ARP: nobody is asked for a link address"
     master = state.name_of(link.master)
     if link.port_kind == "vrf" or link.kind == "vrf":
         vrf = name if link.kind == "vrf" else master

@@ -18,7 +18,7 @@ _TICK_NS = 10_000_000
 _STATES = {
     "incomplete": State.INCOMPLETE, "reachable": State.REACHABLE, "stale": State.STALE,
     "delay": State.DELAY, "probe": State.PROBE, "failed": State.FAILED,
-    "permanent": State.PERMANENT, "noarp": State.PERMANENT,
+    "permanent": State.PERMANENT, "noarp": State.NOARP,
 }  # fmt: skip
 
 

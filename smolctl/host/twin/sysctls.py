@@ -15,8 +15,9 @@ _RANGE = "ipv4/ip_local_port_range"
 _SOME_LINK = "eth0"
 EXACT = {"ip.multipath_carrier": 0}
 """Sysctls of the stack's own, where it differs from Linux on purpose."""
-_IDLE = frozenset({"tcp.congestion_control"})
-"""Sysctls that decide how fast packets are sent, and not whether they get through."""
+_IDLE = frozenset({"tcp.congestion_control", "ip6.addr_gen_mode"})
+"""Sysctls that decide how fast packets are sent, or which addresses a link gets one day, and not
+whether packets get through."""
 _PROXY_DELAY, _HUNDREDTH_MS = "ipv4/neigh/{}/proxy_delay", 10
 _FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}
 

@@ -31,6 +31,8 @@ def twin(state: HostState, now_ns: int = 0) -> Twin:
     sysctls.assign_links(stack.settings, state, notes)
     for net in stack.networks.values():
         net.note_carriers()
+        for link in stack.interfaces.values():
+            net.neighbors.note_arp(link)
     addresses.add(stack.networks, stack.interfaces, state, notes)
     routes.add(stack.networks, stack.interfaces, state, notes)
     rules.add(stack.networks, state, notes)

@@ -194,6 +194,13 @@ def test_a_tunnel_asks_nobody() -> None:
     assert "the underlay is a question of its own" in note.text
 
 
+def test_a_link_without_arp_asks_nobody() -> None:
+    made = twin(host(links=(loopback(), link(ETH0, "eth0", flags=links.UP | links.NOARP))))
+    row = why(made, "udp any 10.0.0.9#53")
+    assert row["verdict"] == "sent by eth0"
+    assert made.notes == ()
+
+
 def test_links_in_a_circle_are_not_tied() -> None:
     state = host()
     five = {1: (5).to_bytes(2, "little")}
@@ -214,7 +221,6 @@ def test_links_in_a_circle_are_not_tied() -> None:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({"flags": links.UP | links.NOARP}, "has no ARP"),
         ({"kind": "vrf"}, "in the VRF eth1"),
         ({"port_kind": "openvswitch", "master": ETH0}, "is a port of eth0 (openvswitch)"),
         ({"port_kind": "bridge", "master": ETH0, "port_data": {1: b"\4"}}, "spanning tree"),
