@@ -96,7 +96,8 @@ class Commands:
         """Return what to look at in the place of a command that has no counterpart on the host."""
         words = command.removeprefix(_SMOLCTL).removeprefix("-6 ").split()
         told = _INSTEAD.get(" ".join(words[:2]))
-        return self.look(name, f"smolctl explain {name}" if told is None else told, detail)
+        text = f"smolctl explain {name}" if told is None else told.format_map(_Known(detail))
+        return self.look(name, text, detail)
 
     # --- sysctls ----------------------------------------------------------------------------------
 
@@ -228,6 +229,7 @@ _INSTEAD = {
     "addr add": "who has it? the sender took this host for its owner, or for a router to it",
     "addr replace": "wait a second, until it is known that nobody else has it",
     "route add": "who is the router? smolctl neigh show",
+    "link set": "send at most {mtu} B, headers included: the way below may carry no more",
 }
 """Advice in the place of commands that are for stacks alone, or would claim what is others'."""
 _LOOKS = {

@@ -113,8 +113,7 @@ def _filters(case: Case) -> Iterator[Limit]:
 
 def _chain_text(chain: Chain) -> str:
     name = f"{chain.table} {chain.name}"
-    policy = f", what none of {counted(chain.rules, 'rule')} accepts is dropped"
-    return name + (policy if chain.drops else "")
+    return f"{name} (drops what no rule accepts)" if chain.drops else name
 
 
 _UNREAD = {
@@ -242,9 +241,11 @@ def _links(case: Case) -> Iterator[Limit]:
             if link is None:
                 continue
             yield from _vrf(case, link)
-            if name == passage.left and link.kind in _HANDED:
+            if name != passage.left or not passage.sent:
+                continue
+            if link.kind in _HANDED:
                 yield Limit(f"{name} ({link.kind}) hands it to {_HANDED[link.kind]}")
-            if name == passage.left and link.kind == "bridge":
+            if link.kind == "bridge":
                 where = f"{case.inside}bridge fdb show br {name}"
                 yield Limit(f"by which ports {name} sends it", command=where)
 

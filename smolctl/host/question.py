@@ -3,6 +3,7 @@
 Where something decides that was not looked at, the answer is that nobody can say.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from smolctl.host.check import Place, compare
 from smolctl.host.commands import Commands, prefixes
 from smolctl.host.drop_names import LINUX
 from smolctl.host.limits import Case, Decides, Limit, chains, limits, unread_filters
-from smolctl.host.links import UP, Link
+from smolctl.host.links import ETHER, UP, Link
 from smolctl.host.passage import passages
 from smolctl.host.reading import HostState
 from smolctl.host.twin import Twin, twin
@@ -21,18 +22,24 @@ from smolctl.ops.args import Args
 from smolctl.ops.operations import OPS
 from smolctl.ops.why import question_of, told
 from smolctl.stack.clone.stack_clone import clone_for_changes
+from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.explain.predict import Question
+from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.verdict import blame, good
 from smolctl.stack.fib.nexthop import Hop, Multipath, NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode
+from smolctl.stack.interface import ETHERNET_MTU
+from smolctl.stack.ip.way import Way
 from smolctl.stack.trace.facts import Hashed
-from smolctl.stack.trace.trace import Trace
+from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire.address import format_address
 
 Row = dict[str, Any]
 _ASK = "why.ask"
 _DEEP = 4
 """Tunnels in tunnels that are followed."""
+_SYSCTL, _ORIGIN = "smolctl sysctl ", "command line"
+_MTU = re.compile(r"link set (\S+) mtu (\d+)")
 _CARRIER = {
     "veth": "is its other end up, in another namespace? {inside}ethtool -S {name} has its number",
     "bridge": "which of its ports has a carrier? {inside}bridge link show",
@@ -114,6 +121,8 @@ class Host:
             row["look"] = f"{row['look']}; if it is to be forwarded, say by which link: iif DEV"
         elif row.get("reason") == "tx-no-carrier":
             self._no_carrier(row, question, trace)
+        elif row["ok"]:
+            _tell_detour(row, trace)
         row["host"] = self._host_row()
         found += self._one_of_many(row, question, trace)
         below = self._below(row, case, trace, deep)
@@ -148,7 +157,7 @@ class Host:
         if reason is None:
             return row
         proven, look = row["fix"], row.get("look")
-        row["fix"] = [fix for each in proven if (fix := self.commands.fix(each, dev)) is not None]
+        row["fix"] = [fix for each in proven if (fix := self._fix(each, dev)) is not None]
         if proven and not row["fix"]:
             look = self.commands.instead(reason.name, proven[0], shown)
         elif look is not None:
@@ -161,26 +170,50 @@ class Host:
             row["verdict"] = f"{row['verdict']} ({name})"
         return row
 
+    def _fix(self, command: str, dev: str) -> str | None:
+        """Return the host's command; None of an MTU that the way below may not carry."""
+        found = _MTU.search(command)
+        if found is not None:
+            link = self.state.link_named(found[1])
+            tunnel = link is not None and (link.kind in TUNNELS or link.type != ETHER)
+            if tunnel or int(found[2]) > ETHERNET_MTU:
+                return None
+        return self.commands.fix(command, dev)
+
     # --- links without a carrier ------------------------------------------------------------------
 
     def _no_carrier(self, row: Row, question: Question, trace: Trace) -> None:
-        """Say what gives a link its carrier; where that is the other end of a veth, prove it."""
+        """Say what gives a link its carrier, or leads past it, where that is proven."""
         _, detail = blame(trace)
         link = self.state.link_named(str(detail.get("dev") or trace.dev or ""))
         if link is None:
             return
         name, index = link.name, {each.ifindex: each for each in self.state.links}
-        peer = index.get(link.lower) if link.lower_netns is None else None
+        way = next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
+        if way is not None and way.route is not None:
+            row["why"] += f"; the best route is {route_text(way.route)}"
         row["look"] = _CARRIER.get(link.kind, "is a cable plugged in? ethtool {name}").format(
             name=name, inside=self._inside
         )
+        peer = index.get(link.lower) if link.lower_netns is None else None
         if link.kind == "veth" and peer is not None and not peer.flags & UP:
             clone = clone_for_changes(self.twin.stack)
             clone.interface(name).carrier = clone.interface(peer.name).up = True
             clone.generation.touch()
             if good(told(clone, question, 0)[1]):
-                row["fix"] = [f"{self._ip} link set {peer.name} up"]
-                row.pop("look")
+                row["fix"].append(f"{self._ip} link set {peer.name} up")
+        net = self.twin.stack.networks.for_address(question.dst)
+        past = f"{_SYSCTL}{name}.{net.linkdown_sysctl}=1"
+        clone = clone_for_changes(self.twin.stack)
+        try:
+            set_sysctl(clone.udp, past.removeprefix(_SYSCTL).partition("=")[0], "1", origin=_ORIGIN)
+            helps = good(told(clone, question, 0)[1])
+        except SmolctlError:
+            helps = False
+        command = self.commands.fix(past, name) if helps else None
+        row["fix"] += [command] if command is not None else []
+        if row["fix"]:
+            row.pop("look")
 
     # --- several next hops ------------------------------------------------------------------------
 
@@ -278,6 +311,23 @@ def _judge(row: Row, found: list[Limit]) -> None:
         row["look"] = deciding.command
     else:
         row.pop("look", None)
+
+
+def _tell_detour(row: Row, trace: Trace) -> None:
+    """Say that the answer leaves by another link than the packet came in by, if it does."""
+    if trace.arrival is not None or trace.direction is not Direction.IN:
+        return
+    for answer in trace.answers:
+        way = next((step.facts for step in answer.steps if isinstance(step.facts, Way)), None)
+        if way is None or way.interface.name == trace.dev or way.interface.loopback:
+            continue
+        out, source = way.interface.name, format_address(way.src) if way.src else "its source"
+        row["why"] += f"; the answer leaves by {out}, and the packet came in by {trace.dev}"
+        row["look"] = (
+            f"is it to leave by {trace.dev}? ip rule add from {source} lookup TABLE, and a route in"
+            " that table"
+        )
+        return
 
 
 def _hop_text(hop: Hop) -> str:
