@@ -761,8 +761,8 @@ Below, "not looked at" names what could change the answer: chains of a packet fi
 passes, policies of IPsec that select it, programs at its links, a tunnel whose other end is not
 told, what the copy could not express. Without root, what may be there and cannot be read is named.
 If one of these decides, such as a chain that drops what no rule accepts, the verdict is "cannot
-say", and the exit status is 4. "trace it" is the command that has nftables tell what it does with
-such a packet. --check asks the kernel for the route of the packet as well (as ip route get does)
+say", and the exit status is 4. "trace" is the command that has nftables or iptables tell what it
+does with such a packet. --check asks the kernel for the route of the packet as well (as ip route get does)
 and shows both where they differ. docs/host.md has more.
 
 why tcp is about a connection attempt. With both ends of a connection that there is, or that failed

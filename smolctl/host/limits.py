@@ -18,6 +18,7 @@ from smolctl.host.twin import Note
 from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.host.xfrm import Policy
 from smolctl.stack.explain.predict import Question
+from smolctl.stack.trace.trace import Fate
 from smolctl.wire.address import IPV6, family_of, is_multicast
 
 
@@ -28,6 +29,8 @@ class Decides(Enum):
     """It could change the answer."""
     PASSING = "passing"
     """It decides about packets that would get through without it."""
+    FAILING = "failing"
+    """It may send elsewhere what fails without it."""
     ALWAYS = "always"
     """The answer is a guess without it."""
 
@@ -102,13 +105,34 @@ def _filters(case: Case) -> Iterator[Limit]:
     count = sum(chain.rules for chain in found)
     text = f"{counted(len(found), 'chain')} of {tools} ({counted(count, 'rule')})"
     text += f" could drop or change this: {', '.join(map(_chain_text, found))}"
-    dropping = any(chain.drops for chain in found)
-    yield Limit(text, Decides.PASSING if dropping else Decides.NO)
+    decides = Decides.PASSING if any(chain.drops for chain in found) else Decides.NO
+    if any(chain.kind == "nat" and chain.hook in _REDIRECTING for chain in found) and _missed(case):
+        decides = Decides.FAILING
+    yield Limit(text, decides)
     tracked = next((hook for hook in case.state.hooks if hook.name == "conntrack"), None)
     if tracked is not None and any(chain.kind == "nat" for chain in found):
         yield Limit(
             f"conntrack: a packet of a known connection is rewritten as it was ({tracked.what})"
         )
+
+
+_REDIRECTING = ("prerouting", "output")
+"""Hooks at which NAT may choose another destination."""
+_OF_DESTINATION = ("socket", "udp", "tcp", "forward", "route")
+"""Stages at which a packet fails that is for nobody, or for whom no way leads."""
+
+
+def _missed(case: Case) -> bool:
+    """Tell whether a packet fails because of its destination, and not because of its source."""
+    trace = case.passages[0].trace
+    reason = trace.reason
+    failed = trace.fate in (Fate.DROPPED, Fate.REJECTED) and reason is not None
+    return bool(
+        failed
+        and reason is not None
+        and reason.stage in _OF_DESTINATION
+        and reason.name != "ip-reverse-path"
+    )
 
 
 def _chain_text(chain: Chain) -> str:

@@ -1,6 +1,8 @@
-"""The command that has nftables tell what it does with one packet (nft(8), meta nftrace).
+"""Commands that have a packet filter tell what it does with one packet.
 
-Chains of iptables tell, too, where they are nftables' (iptables-nft), which is usual.
+They are nft(8)'s (meta nftrace), which chains of iptables-nft obey, too, and those of iptables for
+chains that are not nftables' (iptables-extensions(8), TRACE). Each ends with Ctrl-C, and leaves
+nothing behind.
 """
 
 from smolctl.host.passage import Passage
@@ -12,8 +14,8 @@ _FIRST = -400
 """Before all others may have changed it, conntrack among them (NF_IP_PRI_FIRST is lower still)."""
 
 
-def command(first: Passage, question: Question, inside: str) -> str:
-    """Return the command: it shows each chain and rule that such a packet meets, until Ctrl-C.
+def nft_command(first: Passage, question: Question, inside: str) -> str:
+    """Return the command: it shows each chain and rule of nftables that such a packet meets.
 
     Args:
         first: of the packet itself.
@@ -59,3 +61,22 @@ def _ports(first: Passage, question: Question) -> list[str]:
     if question.proto == "icmp":
         return ["icmpv6 type echo-request" if first.family is IPV6 else "icmp type echo-request"]
     return []
+
+
+def iptables_command(first: Passage, question: Question, inside: str) -> str:
+    """Return the command of iptables that does the same; the kernel's log has what it tells."""
+    six = first.family is IPV6
+    tool, chain = "ip6tables" if six else "iptables", "PREROUTING" if first.entered else "OUTPUT"
+    words = ["-i", first.entered] if first.entered else []
+    if question.src is not None and not is_unspecified(question.src):
+        words += ["-s", format_address(question.src)]
+    words += ["-d", format_address(question.dst)] if question.proto != "nd" else []
+    if question.proto in ("udp", "tcp"):
+        words += ["-p", question.proto]
+        words += ["--sport", str(question.sport)] if question.sport else []
+        words += ["--dport", str(question.dport)]
+    else:
+        words += ["-p", "ipv6-icmp" if six else "icmp"]
+    rule = f"{chain} {' '.join(words)} -j TRACE"
+    ends = f"(trap : INT; dmesg -w | grep TRACE; {inside}{tool} -t raw -D {rule})"
+    return f"{inside}{tool} -t raw -I {rule}; {ends}"

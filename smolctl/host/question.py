@@ -131,12 +131,23 @@ class Host:
         _judge(row, found)
         if found:
             row["not_looked_at"] = list(dict.fromkeys(limit.text for limit in found))
-        if chains(case) or (unread_filters(case) and case.passages[0].hooks):
-            row["nftrace"] = nftrace.command(case.passages[0], question, self._inside)
+        command = self._tracing(case)
+        if command is not None:
+            row["trace"] = command
         if check:
             where, several = Place(self.netns, self._ip), row.get("one_of", [])
             row["check"] = compare(self.state, question, trace, where, several)
         return row
+
+    def _tracing(self, case: Case) -> str | None:
+        """Return the command that shows what a packet filter does with the packet, if it may."""
+        first, tools = case.passages[0], {chain.tool for chain in chains(case)}
+        unread = unread_filters(case) and bool(first.hooks)
+        if "nftables" in tools or (unread and not tools):
+            return nftrace.nft_command(first, case.question, self._inside)
+        if tools:
+            return nftrace.iptables_command(first, case.question, self._inside)
+        return None
 
     def _host_row(self) -> Row:
         row: Row = {"release": ".".join(map(str, self.state.release))}
@@ -277,7 +288,7 @@ def ask(state: HostState, words: Mapping[str, Any], netns: str | None = None) ->
     """Return the row that answers a question about a host.
 
     It is that of ``why.ask``, whose ``ok`` is None where nobody can say, with ``not_looked_at``,
-    ``host``, and where it applies ``nftrace``, ``one_of`` and ``underlay``.
+    ``host``, and where it applies ``trace``, ``one_of`` and ``underlay``.
 
     Args:
         state: of the host.
@@ -297,7 +308,7 @@ def _judge(row: Row, found: list[Limit]) -> None:
         (
             limit
             for limit in found
-            if limit.decides is Decides.ALWAYS or (limit.decides is Decides.PASSING and row["ok"])
+            if limit.decides in (Decides.ALWAYS, Decides.PASSING if row["ok"] else Decides.FAILING)
         ),
         None,
     )

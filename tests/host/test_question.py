@@ -46,7 +46,7 @@ def test_a_datagram_leaves_by_the_default_gateway() -> None:
     assert (row["ok"], row["verdict"]) == (True, "sent by eth0")
     assert row["host"] == {"release": "6.18", "settled": True}
     assert "not_looked_at" not in row
-    assert "nftrace" not in row
+    assert "trace" not in row
 
 
 def test_ipv6_leaves_by_its_gateway() -> None:
@@ -221,10 +221,10 @@ def test_chains_that_a_packet_passes_are_named_and_others_are_not() -> None:
     out = udp(state, "8.8.8.8")
     assert out["ok"] is True
     assert limited(out) == ("1 chain of nftables (1 rule) could drop or change this: t output")
-    assert "hook output priority -400; ip daddr 8.8.8.8 udp dport 53 meta" in out["nftrace"]
+    assert "hook output priority -400; ip daddr 8.8.8.8 udp dport 53 meta" in out["trace"]
     through = udp(state, "8.8.8.8", src="10.1.0.5", iif="eth1")
     assert limited(through).endswith(": t forward")
-    assert 'hook prerouting priority -400; iifname "eth1"' in through["nftrace"]
+    assert 'hook prerouting priority -400; iifname "eth1"' in through["trace"]
     here = udp(state, "10.0.0.1", src="10.0.0.9")
     assert limited(here).endswith(": t input")
 
@@ -238,6 +238,22 @@ def test_a_chain_that_drops_the_rest_decides() -> None:
     assert udp(state, "8.8.8.8")["ok"] is True
     closed = udp(state, "10.0.0.1", 54, src="10.0.0.9")
     assert closed["ok"] is False
+
+
+def test_nat_may_send_elsewhere_what_nobody_here_takes() -> None:
+    state = with_chains(chain("prerouting", kind="nat", tool="iptables", family=IPV4))
+    closed = udp(state, "10.0.0.1", 54, src="10.0.0.9")
+    assert closed["ok"] is None
+    assert "without that: refused - udp-port-closed" in closed["why"]
+    assert closed["trace"].startswith(
+        "iptables -t raw -I PREROUTING -i eth0 -s 10.0.0.9 -d 10.0.0.1 -p udp --dport 54 -j TRACE;"
+    )
+    # What is delivered may be sent elsewhere, too, and what has a wrong source is dropped anyway.
+    assert udp(state, "10.0.0.1", src="10.0.0.9")["ok"] is True
+    strict = (*ROUTER, "sysctl ipv4/conf/eth1/rp_filter=1")
+    state = with_chains(chain("prerouting", kind="nat"), lines=strict)
+    row = udp(state, "10.1.0.1", src="9.9.9.9", iif="eth1")
+    assert (row["ok"], row["reason"]) == (False, "ip-reverse-path")
 
 
 def test_chains_of_another_family_or_link_are_no_concern() -> None:
@@ -268,7 +284,7 @@ def test_what_only_root_may_read_is_said_in_one_line() -> None:
         "rules of nftables, rules of iptables, services of IPVS and policies of IPsec may exist,"
         " and only root may read them"
     ]
-    assert "nftrace" in row
+    assert "trace" in row
 
 
 POLICY = Policy(

@@ -83,8 +83,8 @@ def render(row: Row, out: Output) -> Iterator[str]:
     for number, text in enumerate(row.get("not_looked_at", ())):
         head = out.paint("label", "not looked at:") + " "
         yield from out.folded(head if not number else " " * 15, 15, text, "wait")
-    if "nftrace" in row:
-        yield from out.labelled("trace it", row["nftrace"])
+    if "trace" in row:
+        yield from out.labelled("trace", row["trace"])
 
 
 def _check(check: Row, out: Output) -> Iterator[str]:
