@@ -762,8 +762,8 @@ passes, policies of IPsec that select it, programs at its links, a tunnel whose 
 told, what the copy could not express. Without root, what may be there and cannot be read is named.
 If one of these decides, such as a chain that drops what no rule accepts, the verdict is "cannot
 say", and the exit status is 4. "trace" is the command that has nftables or iptables tell what it
-does with such a packet. --check asks the kernel for the route of the packet as well (as ip route get does)
-and shows both where they differ. docs/host.md has more.
+does with such a packet. --check asks the kernel for the route of the packet as well (as ip route
+get does) and shows both where they differ. docs/host.md has more.
 
 why tcp is about a connection attempt. With both ends of a connection that there is, or that failed
 lately, it tells of that one instead: how it is, or why it failed.

@@ -14,11 +14,18 @@ from smolctl.host.namespace import inside
 from smolctl.host.reading import HostState
 from smolctl.host.values import AF_INET, AF_INET6, address, number
 from smolctl.stack.explain.predict import Question
-from smolctl.stack.explain.verdict import blame
 from smolctl.stack.ip.way import Way
 from smolctl.stack.trace.facts import Owner
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire.address import IPV6, Family, family_of, format_address, is_unspecified, packed
+from smolctl.wire.address import (
+    IPV6,
+    Family,
+    family_of,
+    format_address,
+    is_multicast,
+    is_unspecified,
+    packed,
+)
 
 Row = dict[str, Any]
 # linux/rtnetlink.h
@@ -28,8 +35,10 @@ _DST, _SRC, _IIF, _OIF, _GATEWAY, _PREFSRC = 1, 2, 3, 4, 5, 7
 _MARK, _VIA, _UID, _PROTOCOL, _SPORT, _DPORT = 16, 18, 25, 27, 28, 29
 _PROTOCOLS = {"udp": 17, "tcp": 6}
 _UNREACHABLE = ("EHOSTUNREACH", "ENETUNREACH", "EXDEV", "EINVAL", "EACCES")
-_TOLD_BY_ROUTE = ("route", "rule", "source", "forward", "ip")
-"""Stages whose refusals are the answer of a lookup."""
+_TOLD_BY_ROUTE = ("tx-no-route", "tx-iface-down", "ip-dst-not-ours", "ip-reverse-path",
+                  "ip-loopback-on-wire", "ip-rule-refused", "fwd-no-route")  # fmt: skip
+_REFUSALS = ("tx-route-", "tx-rule-", "fwd-route-")
+"""Reasons, and beginnings of such, that are the answer of a lookup."""
 
 
 class Place(NamedTuple):
@@ -75,6 +84,8 @@ def compare(
     """
     if question.proto in ("arp", "nd"):
         return {"asked": [], "why": f"the kernel looks no route up for {question.proto}"}
+    if is_multicast(question.dst) and family_of(question.dst) is IPV6:
+        return {"asked": [], "why": "the kernel tells of no routes to groups of IPv6"}
     twin = _of_twin(trace, question)
     if twin is None:
         return {"asked": [], "why": "how it ends is not decided by a route"}
@@ -116,11 +127,11 @@ def _of_twin(trace: Trace, question: Question) -> Found | None:
         kind = "broadcast" if owner.route is None else str(owner.route.type)
         return Found(kind, "lo")
     if way is not None:
-        src = None if incoming else way.src
+        src = None if incoming or question.src is not None else way.src
         return Found(str(way.type), way.interface.name, way.gateway, src)
-    reason, _ = blame(trace)
-    if reason is None or reason.stage not in _TOLD_BY_ROUTE or reason.name == "tx-no-scope":
-        return None  # a lookup takes any link for a link-local address
+    reason = trace.reason
+    if reason is None or not (reason.name in _TOLD_BY_ROUTE or reason.name.startswith(_REFUSALS)):
+        return None
     if incoming and family_of(question.dst) is IPV6:
         return None  # Linux looks no source up there, nor whether it forwards
     errno = reason.errno_name
@@ -141,18 +152,22 @@ def _of_kernel(state: HostState, question: Question) -> Found:
     kind = dict(enumerate(routes.TYPES)).get(data[7], str(data[7]))
     found = attributes(data, _HEADER.size)
     gateway = address(found.get(_GATEWAY)) or address(found.get(_VIA, b"")[2:])
+    if gateway == question.dst:
+        gateway = None
     oif = number(found, _OIF)
     dev = state.name_of(oif) if oif else ""
     if question.iif is not None:
         local = kind in ("local", "broadcast", "anycast")
         return Found(kind, "lo" if local else dev, gateway)
-    return Found(kind, dev, gateway, address(found.get(_PREFSRC)))
+    # Of IPv6, the kernel tells the address that it would choose, whatever was said.
+    src = address(found.get(_PREFSRC)) if question.src is None else None
+    return Found(kind, dev, gateway, src)
 
 
 def _asked(state: HostState, question: Question, family: Family) -> Iterator[bytes]:
     six = family is IPV6
-    src, bits = question.src, family.bits
-    known = src is not None and not is_unspecified(src)
+    src = _source(question)
+    bits, known = family.bits, src is not None and not is_unspecified(src)
     yield _HEADER.pack(
         AF_INET6 if six else AF_INET, bits, bits if known else 0, question.tos or 0, 0, 0, 0, 0, 0
     )
@@ -175,6 +190,12 @@ def _asked(state: HostState, question: Question, family: Family) -> Iterator[byt
             yield _attribute(_SPORT, struct.pack("!H", question.sport))
 
 
+def _source(question: Question) -> int | None:
+    """Return the source: a lookup of IPv6 that has one takes other links than the one asked for."""
+    six = family_of(question.dst) is IPV6
+    return None if six and question.dev is not None else question.src
+
+
 def _attribute(kind: int, value: bytes) -> bytes:
     length = 4 + len(value)
     return struct.pack("=HH", length, kind) + value + bytes(-length % 4)
@@ -182,8 +203,9 @@ def _attribute(kind: int, value: bytes) -> bytes:
 
 def _command(question: Question) -> str:
     words = ["route", "get", format_address(question.dst)]
-    if question.src is not None and not is_unspecified(question.src):
-        words += ["from", format_address(question.src)]
+    src = _source(question)
+    if src is not None and not is_unspecified(src):
+        words += ["from", format_address(src)]
     words += ["iif", question.iif] if question.iif is not None else []
     words += ["oif", question.dev] if question.dev is not None else []
     words += ["mark", hex(question.mark)] if question.mark else []

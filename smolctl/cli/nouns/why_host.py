@@ -90,9 +90,8 @@ def render(row: Row, out: Output) -> Iterator[str]:
 def _check(check: Row, out: Output) -> Iterator[str]:
     for each in check["asked"]:
         kind = "good" if each["same"] else "bad"
-        text = f"{each['command']}: {each['kernel']}"
-        if not each["same"]:
-            text += f"; here: {each['twin']}"
+        here = "" if each["same"] else f", and here {each['twin']}"
+        text = f"{each['kernel']}{here} ({each['command']})"
         yield from out.labelled("kernel", text, kind)
     if not check["asked"]:
         yield from out.labelled("kernel", check["why"])
