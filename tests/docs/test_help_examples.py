@@ -15,6 +15,7 @@ from tests.cli.kit import all_verbs
 from tests.docs import example_world as world
 from tests.docs.example_world import ONGOING, Ongoing
 from tests.kit import drops
+from tests.kit.amount import WHOLE
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -233,7 +234,10 @@ def test_examples_about_the_host(
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize("example", sorted(FROM_THE_KERNEL))
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    "example", sorted(each for each in FROM_THE_KERNEL if WHOLE or " -c " in each)
+)
 def test_an_example_that_watches_the_kernel(
     smolctl_env: SmolctlEnv, netns_factory: Callable[[], Namespace], example: str
 ) -> None:

@@ -1,20 +1,26 @@
 """Drops of the kernel beside smolctl's names for them, and beside what its twin predicts."""
 
+import io
+import json
+import shlex
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import NamedTuple
 
 import pytest
 
+from smolctl.cli import main
 from smolctl.host import reading
 from smolctl.host.drops import source
 from smolctl.host.drops.dropped import Dropped, Source
-from smolctl.host.drops.rows import Room, Row, row
+from smolctl.host.drops.rows import Counts, Room, Row, row
 from smolctl.host.twin import Twin, twin
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain.predict import happen_to_come_in
 from smolctl.stack.explain.verdict import tell
 from smolctl.stack.trace.trace import Trace
+from tests.docs.test_schemas import faults
 from tests.host.drops_world import CASES, OF_A_HOST, Case, DropsWorld
 from tests.host.twin.asking import why
 from tests.kit import drops
@@ -22,6 +28,9 @@ from tests.kit.netns import Namespace, require_root_and
 
 pytestmark = pytest.mark.netns
 _PATIENCE_S = 5.0
+SOME = Dropped(1, "NO_SOCKET", "")
+STRIDE = 3
+"""Of so many cases, one is asked about by its command."""
 
 
 class Said(NamedTuple):
@@ -30,6 +39,7 @@ class Said(NamedTuple):
     linux: tuple[str, ...]
     rows: list[Row]
     predicted: str
+    asked: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,8 @@ def said() -> Iterator[dict[str, Said]]:
                 rows = [row(each, room, whole=False) for each in seen]
                 linux = tuple(each.linux for each in seen)
                 found[case.name] = Said(linux, rows, predict(case, mirror))
+            for case in group[::STRIDE]:
+                found[case.name] = found[case.name]._replace(asked=answer(found[case.name].rows))
         yield found
     finally:
         watched.close()
@@ -70,6 +82,15 @@ def provoked(case: Case, world: DropsWorld, watched: Source) -> list[Dropped]:
     return seen
 
 
+def answer(rows: list[Row]) -> str:
+    """Return the reason that the command gives that asks about a drop; "" if there is none."""
+    if not rows or "ask" not in rows[0]:
+        return ""
+    with redirect_stdout(io.StringIO()) as printed:
+        main.run(["-j", *shlex.split(rows[0]["ask"])[1:]])
+    return str(json.loads(printed.getvalue()).get("reason", ""))
+
+
 def predict(case: Case, mirror: Twin) -> str:
     """Return the twin's reason for a packet."""
     if case.frame is None:
@@ -87,6 +108,24 @@ def test_both_names_side_by_side(said: dict[str, Said], case: Case) -> None:
     assert not any("others" in each for each in found.rows)
     predicted = case.ours if case.predicted is None else case.predicted
     assert found.predicted == predicted
+
+
+def test_the_command_that_asks_about_a_drop_gives_the_same_reason(said: dict[str, Said]) -> None:
+    asked = {name: found for name, found in said.items() if found.asked}
+    assert len(asked) >= 6
+    for name, found in asked.items():
+        assert found.asked == found.rows[0]["reason"], name
+
+
+def test_rows_are_as_the_schema_says(said: dict[str, Said]) -> None:
+    counts = Counts()
+    for each in (each for found in said.values() for each in found.rows):
+        assert faults("host-drops", each) == []
+        counts.add(SOME, each)
+    end = {"event": "summary", "drops": len(counts), "lost": 0, "unknown": 0, "ok": True}
+    assert faults("host-drops", {**end, "reasons": counts.rows()}) == []
+    assert counts.rows()[0]["count"] > 1
+    assert len(counts) == sum(each["count"] for each in counts.rows())
 
 
 def test_where_linux_has_no_reason_smolctl_has_one() -> None:

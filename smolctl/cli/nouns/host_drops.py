@@ -212,8 +212,9 @@ def _unread(row: "Row") -> str:
 def _details(row: "Row", out: Output) -> Iterator[str]:
     """Yield what it means, what may help, and what tells more."""
     others = f" (or {', '.join(row['others'])})" if "others" in row else ""
-    place = f"; the kernel's code: {row['place']}" if row["linux"] == "NOT_SPECIFIED" else ""
-    yield from _indented(out, "means", f"{row['meaning']}{others}{place if 'place' in row else ''}")
+    place = row.get("place", "").partition("+")[0] if row["linux"] == "NOT_SPECIFIED" else ""
+    where = f"; the kernel's code: {place}" if place else ""
+    yield from _indented(out, "means", f"{row['meaning']}{others}{where}")
     if "why" in row:
         yield from _indented(out, "why", row["why"])
     for command in row["fix"]:

@@ -70,11 +70,6 @@ def _from_here(dropped: Dropped, facts: Facts) -> bool | None:
     return None if dropped.iif is None else dropped.iif == 0
 
 
-def _is_ours(dropped: Dropped, facts: Facts) -> bool:
-    """Return whether the frame is for the MAC address of its device."""
-    return bool(dropped.mac) and dropped.ethernet[:6] == dropped.mac
-
-
 def _is_of_group(dropped: Dropped, facts: Facts) -> bool:
     return _dst(is_multicast)(dropped, facts) and not facts.routed
 
@@ -126,9 +121,8 @@ def _flags(mask: int, wanted: int) -> Callable[[Dropped, Facts], bool]:
 
 
 CHECKS: dict[str, Check] = {
-    # The kernel has taken the VLAN tag away by then, and calls the frame another host's.
-    "rx-vlan-unknown": _is_ours,
-    "rx-not-our-mac": lambda dropped, facts: not _is_ours(dropped, facts),
+    "rx-vlan-unknown": lambda dropped, facts: dropped.untagged,
+    "rx-not-our-mac": lambda dropped, facts: not dropped.untagged,
     "rx-ethertype-unknown": _family(0),
     "rx-iface-down": lambda dropped, facts: _came_in(dropped, facts) and None,
     "arp-target-not-ours": lambda dropped, facts: facts.fault is None,

@@ -46,6 +46,15 @@ class Dropped(NamedTuple):
         """Return the name of the function that dropped it, as the source has it."""
         return self.place.partition("+")[0].partition(".")[0]
 
+    @property
+    def untagged(self) -> bool:
+        """Return whether it had a VLAN tag that nobody here wants.
+
+        The kernel has taken that away by then, and says that the frame is another host's.
+        """
+        mine = bool(self.mac) and self.ethernet[:6] == self.mac
+        return self.linux == "OTHERHOST" and mine
+
 
 class Source(Protocol):
     """Something that tells of drops as they happen.

@@ -10,6 +10,11 @@ from smolctl.host.drops.facts import ICMP, ICMPV6, TCP, UDP, Facts
 from smolctl.wire.address import format_address, format_endpoint, format_mac, is_scoped
 
 _ECHO = {ICMP: 8, ICMPV6: 128}
+_OF_A_MOMENT = {
+    "SOCKET_CLOSE", "SOCKET_FILTER", "SOCKET_RCVBUFF", "SOCKET_BACKLOG", "PROTO_MEM", "CPU_BACKLOG",
+    "FULL_RING", "NOMEM", "QDISC_OVERLIMIT", "QDISC_CONGESTED", "NEIGH_QUEUEFULL", "QUEUE_PURGE",
+}  # fmt: skip
+"""Linux's reasons that are not in the configuration: nobody can predict them."""
 _HOLE = re.compile(r"\{(\w+)\}")
 _Commands = tuple[tuple[str, ...], tuple[str, ...]]
 _LISTENERS = "ss -ln{socket} 'sport = :{dport}'"
@@ -65,6 +70,8 @@ def question(dropped: Dropped, facts: Facts, entrance: str, netns: str | None) -
     """
     if facts.src is None or facts.dst is None or facts.fault is not None or dropped.iif is None:
         return None
+    if dropped.linux in _OF_A_MOMENT or dropped.untagged:
+        return None
     if facts.protocol == TCP and (facts.flags or 0) & 0x17 != 2:  # the question is about a SYN
         return None
     if dropped.iif and not entrance:
@@ -85,6 +92,8 @@ def question(dropped: Dropped, facts: Facts, entrance: str, netns: str | None) -
         words += ["dev", dropped.dev]
     if dropped.linux == "OTHERHOST" and dropped.ethernet:
         words += ["dmac", format_mac(dropped.ethernet[:6])]
+    if dropped.linux == "IP_INHDR" and facts.ttl is not None:  # it may have ended here
+        words += ["ttl", str(facts.ttl)]
     words += ["mark", str(dropped.mark)] if dropped.mark else []
     return shlex.join(words)
 

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 from smolctl.errors import SmolctlError
 from smolctl.host import reading
-from smolctl.host.commands import Commands
 from smolctl.host.drops.dropped import Dropped
 from smolctl.host.drops.facts import ICMP, ICMPV6, TCP, UDP, Facts
-from smolctl.host.reading import HostState
-from smolctl.host.twin import Twin, twin
+from smolctl.host.question import Host
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain.predict import Question, happen_to_come_in, predict
 from smolctl.stack.explain.verdict import tell
+from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
 
 _FRESH_S = 2.0
@@ -54,15 +53,14 @@ class Mirror:
     def __init__(self, netns: str | None) -> None:
         self._netns = netns
         self._until = 0.0
-        self._state: HostState | None = None
-        self._twin: Twin | None = None
+        self._host: Host | None = None
 
     def entrance(self, dropped: Dropped) -> str:
         """Return the name of the device by which a packet came in; "" if that is not known."""
         if dropped.iif == dropped.ifindex:
             return dropped.dev
         self._renew()
-        for link in self._state.links if self._state is not None else ():
+        for link in self._host.state.links if self._host is not None else ():
             if link.ifindex == dropped.iif:
                 return link.name
         return ""
@@ -70,42 +68,41 @@ class Mirror:
     def ask(self, dropped: Dropped, facts: Facts) -> Answer | None:
         """Return what the twin says of a packet; None if it would not drop it, or cannot say."""
         self._renew()
-        if self._twin is None or self._state is None or dropped.iif is None:
+        if self._host is None or dropped.iif is None:
             return None
         try:
-            trace = self._happen(self._twin, dropped, facts)
+            trace = self._happen(self._host.twin.stack, dropped, facts)
         except SmolctlError:  # no such link is in the twin
             return None
         row: dict[str, Any] = tell(trace) if trace is not None else {}
         if row.get("class") not in ("drop", "reject"):
             return None
-        commands, dev = Commands(self._state, self._netns), str(row.get("dev", dropped.dev))
+        commands, dev = self._host.commands, str(row.get("dev", dropped.dev))
         fixes = (commands.fix(command, dev) for command in row["fix"])
         why, look = (commands.said(str(row.get(key, "")), dev) for key in ("why", "look"))
         return Answer(row["reason"], why, tuple(each for each in fixes if each), look)
 
-    def _happen(self, mirror: Twin, dropped: Dropped, facts: Facts) -> Trace | None:
+    def _happen(self, stack: Stack, dropped: Dropped, facts: Facts) -> Trace | None:
         whole = len(dropped.packet) == dropped.size
         came_in = bool(dropped.iif) and dropped.dev != "lo"
         entrance = self.entrance(dropped) if came_in else None
         if came_in and whole and dropped.ethernet:
-            clone, trace = clone_for_packet(mirror.stack), Trace()
-            clone.ledger.prove = mirror.stack.ledger.prove
+            clone, trace = clone_for_packet(stack), Trace()
+            clone.ledger.prove = stack.ledger.prove
             interface = clone.interface(entrance or "")
             frame = dropped.ethernet + dropped.packet
             return happen_to_come_in(clone, interface, frame, 0, trace, dropped.mark)
         question = _question(dropped, facts, entrance)
-        return predict(mirror.stack, question, 0) if question is not None else None
+        return predict(stack, question, 0) if question is not None else None
 
     def _renew(self) -> None:
         began = time.monotonic()
         if began < self._until:
             return
         try:
-            self._state = reading.read(self._netns)
-            self._twin = twin(self._state)
+            self._host = Host(reading.read(self._netns), self._netns)
         except SmolctlError:  # the namespace is gone
-            self._state = self._twin = None
+            self._host = None
         now = time.monotonic()
         self._until = now + _FRESH_S + _COSTS * (now - began)
 

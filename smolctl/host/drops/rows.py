@@ -81,12 +81,7 @@ def meaning(dropped: Dropped, found: tuple[str, ...]) -> str:
     row = BY_LINUX.get(dropped.linux)
     if len(found) == 1:
         return REASONS[found[0]].summary.replace("this stack", "this host")
-    if row is not None and dropped.linux != UNSPECIFIED:
-        return row.meaning
-    place = f"; {dropped.function} dropped it" if dropped.function else ""
-    if row is not None:
-        return row.meaning + place
-    return f"a reason that is not known here{place}"
+    return row.meaning if row is not None else "a reason that is not known here"
 
 
 class Counts:

@@ -41,7 +41,7 @@ def best(net: int) -> Source:
         DeviceError: the user may not, the kernel cannot, or it cannot tell namespaces apart.
     """
     if os.geteuid():
-        raise DeviceError("only root may see the kernel's drops", hint="run it with sudo")
+        raise tracefs.refused()
     try:
         return Probe(net)
     except (OSError, btf.Unknown) as error:

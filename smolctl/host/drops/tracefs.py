@@ -8,7 +8,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from smolctl.errors import DeviceError
@@ -27,17 +27,27 @@ _REMEMBERED = 65536
 """Packets whose device is remembered; those that were not dropped are forgotten, oldest first."""
 
 
-def find() -> str:
-    """Return where tracefs is mounted.
+def refused() -> DeviceError:
+    """Return the error of who may not look."""
+    if os.geteuid():
+        return DeviceError("only root may see the kernel's drops", hint="run it with sudo")
+    return DeviceError(
+        "the kernel tells its drops to root of the machine, not to that of a container",
+        hint="run it outside of the container, with --netns",
+    )
+
+
+def find(roots: Sequence[str] = ROOTS) -> str:
+    """Return where tracefs is mounted, of the places where it may be.
 
     Raises:
         DeviceError: nowhere.
     """
-    for root in ROOTS:
+    for root in roots:
         if os.access(f"{root}/events", os.F_OK):
             return root
-    if os.geteuid():
-        raise DeviceError("only root may see the kernel's drops", hint="run it with sudo")
+    if not os.access(os.path.dirname(roots[0]), os.X_OK):
+        raise refused()
     raise DeviceError("tracefs is not mounted, in which the kernel tells of drops", hint=MOUNT)
 
 
@@ -103,9 +113,7 @@ class Tracefs:
         except OSError as error:
             self.close()
             if error.errno in (1, 13):
-                raise DeviceError(
-                    "only root may see the kernel's drops", hint="run it with sudo"
-                ) from None
+                raise refused() from None
             raise DeviceError(
                 f"the kernel's tracing refuses: {error.filename or root}: {error.strerror}"
             ) from None
