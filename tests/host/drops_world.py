@@ -19,6 +19,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Peer, enter
 from tests.kit.netns import Namespace
+from tests.kit.process import wait_until
 
 _TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 _TUNSETCARRIER = 0x400454E2
@@ -189,10 +190,15 @@ class DropsWorld:
         )  # fmt: skip
         ioctl(self.taps["tap2"], _TUNSETCARRIER, struct.pack("i", 0))
         self.peer.batch("neigh add 10.2.0.9 lladdr 02:00:00:00:00:09 dev tap2")
+        # The kernel looks after a change of carrier later, at most once a second.
+        wait_until(lambda: self._operstate("tap2") == "DOWN", "no carrier")
         full = self.peer.udp(_US, PORT)
         full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         for _ in range(8):
             os.write(self.taps["tap0"], _FULL)
+
+    def _operstate(self, dev: str) -> str:
+        return str(self.peer.rows("link", "show", "dev", dev)[0]["operstate"])
 
     def _inside(self, work: Callable[[], object]) -> None:
         def run() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import link
 from smolctl.cli.nouns.stats import COLORS
-from smolctl.cli.nouns.stream import lost_events
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
@@ -158,12 +157,12 @@ class _Watch:
     def _say_lost(self) -> None:
         lost = self._source.lost()
         if lost > self._lost:
-            text = lost_events(lost - self._lost)
+            text = counted(lost - self._lost, "drop", "drops")
             self._lost = lost
             if self._out.options.json:
                 self._out.event({"event": "lost", "count": lost})
             else:
-                self._out.complaint(f"smolctl: {text}")
+                self._out.complaint(f"smolctl: {text} not shown: they come too fast")
 
     def summary(self, ok: bool) -> None:
         """Tell how many there were of each reason."""

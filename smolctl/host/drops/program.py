@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smolctl.host.drops.btf import Types, Unknown
 
-_RESERVE, _SUBMIT, _DISCARD, _READ, _NOW = 131, 132, 133, 113, 5
+_RESERVE, _SUBMIT, _READ, _NOW = 131, 132, 113, 5
 """Numbers of helpers (include/uapi/linux/bpf.h): bpf_ringbuf_reserve, ..., bpf_ktime_get_ns."""
 _NETS_FROM = 0xEFFFFFF0
 """No namespace has a smaller inode number (include/linux/nsfs.h, include/linux/proc_fs.h)."""
@@ -165,95 +165,102 @@ def code(layout: Layout, ring: int, lost: int, net: int) -> bytes:
             are told, too. 0 wants all.
     """
     out = _Code()
-    _reserve(out, layout, ring, lost)
-    _copy_device(out, layout)
-    _copy_headers(out, layout)
+    _find_namespaces(out, layout)
     if net:
-        _hide_others(out, net)
-    out.move(1, 8)
+        _end_for_others(out, net)
+    _reserve(out, ring, lost)
+    _copy_device(out, layout)
+    _copy_packet(out, layout)
+    out.move(1, 9)
     out.set(2, 0)
     out.call(_SUBMIT)
     out.exit()
-    if net:
-        out.label("hide")
-        out.move(1, 8)
-        out.set(2, 0)
-        out.call(_DISCARD)
-        out.exit()
     return out.bytes()
 
 
-def _reserve(out: "_Code", layout: Layout, ring: int, lost: int) -> None:
-    """Take the arguments, and a record for them; then r6 is the packet, r8 the record."""
-    out.load(7, 1, 8 * layout.reason)  # r7: the reason
-    out.load(9, 1, 8 * layout.socket) if layout.socket is not None else out.set(9, 0)
+# On the stack, by their places below its end, where r10 is.
+_AT_PLACE, _AT_POINTER, _AT_DEV_NET, _AT_SOCKET_NET, _AT_KEY = -8, -16, -20, -24, -28
+
+
+def _find_namespaces(out: "_Code", layout: Layout) -> None:
+    """Put the inodes of both namespaces on the stack; r6 is the packet, r7 the reason, r8 the dev.
+
+    What cannot be read is 0.
+    """
     out.load(6, 1, 0)
+    out.load(7, 1, 8 * layout.reason)
+    out.load(9, 1, 8 * layout.socket) if layout.socket is not None else out.set(9, 0)
     out.load(8, 1, 8)
-    out.store(10, -8, 8)  # on the stack: the place
+    out.store(10, _AT_PLACE, 8)
+    out.read_pointer(8, 6, layout.skb["dev"])
+    out.read_pointer(1, 8, layout.net)
+    out.read((10, _AT_DEV_NET), 4, 1, layout.inode)
+    out.unless_zero(9, "socket")
+    out.read_pointer(9, 6, layout.skb["sk"])
+    out.label("socket")
+    out.read_pointer(1, 9, layout.socket_net)
+    out.read((10, _AT_SOCKET_NET), 4, 1, layout.inode)
+
+
+def _end_for_others(out: "_Code", net: int) -> None:
+    """End if the packet is known to be of another namespace."""
+    out.load_word(1, 10, _AT_DEV_NET)
+    out.load_word(2, 10, _AT_SOCKET_NET)
+    out.set_word(3, net)
+    out.if_equal(1, 3, "tell")
+    out.if_equal(2, 3, "tell")
+    out.set_word(3, _NETS_FROM)
+    out.if_at_least(1, 3, "other")
+    out.if_below(2, 3, "tell")
+    out.label("other")
+    out.exit()
+    out.label("tell")
+
+
+def _reserve(out: "_Code", ring: int, lost: int) -> None:
+    """Take a record, r9, or count what is lost; put what is known by now into it."""
     out.map(1, ring)
     out.set(2, _SIZE)
     out.set(3, 0)
     out.call(_RESERVE)
     out.unless_zero(0, "room")
-    out.store_word(10, -12, 0)
-    out.add_to_counter(lost)
+    out.store_word(10, _AT_KEY, 0)
+    out.add_to_counter(lost, _AT_KEY)
     out.exit()
     out.label("room")
-    out.move(8, 0)
+    out.move(9, 0)
     out.call(_NOW)
-    out.store(8, _TIME, 0)
-    out.store(8, _SKB_AT, 6)
-    out.load(1, 10, -8)
-    out.store(8, _PLACE, 1)
-    out.store(8, _REASON, 7)
-    out.store_word(8, _IFINDEX, 0)
-    out.store_word(8, _IFINDEX + 4, 0)
-    out.read((8, _COPY), layout.size, 6, 0)
+    out.store(9, _TIME, 0)
+    out.store(9, _SKB_AT, 6)
+    out.load(1, 10, _AT_PLACE)
+    out.store(9, _PLACE, 1)
+    out.store(9, _REASON, 7)
+    for place, there in ((_DEV_NET, _AT_DEV_NET), (_SOCKET_NET, _AT_SOCKET_NET)):
+        out.load_word(1, 10, there)
+        out.store_half_of(9, place, 1)
 
 
 def _copy_device(out: "_Code", layout: Layout) -> None:
-    """Copy what the kernel knows of the packet's device and socket."""
-    out.load(7, 8, _COPY + layout.skb["dev"])
-    out.read((8, _IFINDEX), 4, 7, layout.ifindex)
-    out.read((8, _NAME), 16, 7, layout.name)
-    out.read((8, _STATE), 8, 7, layout.state)
-    out.read((10, -8), 8, 7, layout.address)
-    out.load(1, 10, -8)
-    out.read((8, _MAC), 6, 1, 0)
-    out.read((10, -8), 8, 7, layout.net)
-    out.load(1, 10, -8)
-    out.read((8, _DEV_NET), 4, 1, layout.inode)
-    out.unless_zero(9, "socket")
-    out.load(9, 8, _COPY + layout.skb["sk"])
-    out.label("socket")
-    out.read((10, -8), 8, 9, layout.socket_net)
-    out.load(1, 10, -8)
-    out.read((8, _SOCKET_NET), 4, 1, layout.inode)
+    """Copy what the kernel knows of the packet's device."""
+    out.store_word(9, _IFINDEX + 4, 0)
+    out.read((9, _IFINDEX), 4, 8, layout.ifindex)
+    out.read((9, _NAME), 16, 8, layout.name)
+    out.read((9, _STATE), 8, 8, layout.state)
+    out.read_pointer(1, 8, layout.address)
+    out.read((9, _MAC), 6, 1, 0)
 
 
-def _copy_headers(out: "_Code", layout: Layout) -> None:
-    """Copy the packet's bytes."""
-    out.load(7, 8, _COPY + layout.skb["head"])
+def _copy_packet(out: "_Code", layout: Layout) -> None:
+    """Copy what the kernel knows of the packet, and its bytes."""
+    out.read((9, _COPY), layout.size, 6, 0)
+    out.load(7, 9, _COPY + layout.skb["head"])
     for place, field, size in (
         (_ETHERNET, "mac_header", 14),
         (_NETWORK, "network_header", _HEADERS),
     ):
-        out.load_half(1, 8, _COPY + layout.skb[field])
+        out.load_half(1, 9, _COPY + layout.skb[field])
         out.add(1, 7)
-        out.read((8, place), size, 1, 0)
-
-
-def _hide_others(out: "_Code", net: int) -> None:
-    """Go to "hide" if the packet is known to be of another namespace."""
-    out.load_word(1, 8, _DEV_NET)
-    out.load_word(2, 8, _SOCKET_NET)
-    out.set_word(3, net)
-    out.if_equal(1, 3, "tell")
-    out.if_equal(2, 3, "tell")
-    out.set_word(3, _NETS_FROM)
-    out.if_at_least(1, 3, "hide")
-    out.if_at_least(2, 3, "hide")
-    out.label("tell")
+        out.read((9, place), size, 1, 0)
 
 
 class _Code:
@@ -287,6 +294,10 @@ class _Code:
     def store(self, base: int, offset: int, register: int) -> None:
         """Store 8 bytes."""
         self._add(0x7B, base, register, offset)
+
+    def store_half_of(self, base: int, offset: int, register: int) -> None:
+        """Store the lower 4 bytes."""
+        self._add(0x63, base, register, offset)
 
     def store_word(self, base: int, offset: int, value: int) -> None:
         """Store a number of 4 bytes."""
@@ -333,11 +344,16 @@ class _Code:
         self.set(2, size)
         self.call(_READ)
 
-    def add_to_counter(self, fd: int) -> None:
-        """Add one to a counter, by the key 0 that is on the stack at -12."""
+    def read_pointer(self, to: int, base: int, offset: int) -> None:
+        """Set a register to an address in the kernel's memory; 0 where it has none."""
+        self.read((10, _AT_POINTER), 8, base, offset)
+        self.load(to, 10, _AT_POINTER)
+
+    def add_to_counter(self, fd: int, key: int) -> None:
+        """Add one to a counter, by the key that is there on the stack."""
         self.map(1, fd)
         self.move(2, 10)
-        self._add(0x07, 2, value=-12)
+        self._add(0x07, 2, value=key)
         self.call(1)  # bpf_map_lookup_elem
         self._add(0x15, 0, 0, "counted")
         self.set(1, 1)
@@ -351,6 +367,10 @@ class _Code:
     def if_equal(self, one: int, other: int, label: str) -> None:
         """Jump if two registers are the same."""
         self._add(0x1D, one, other, label)
+
+    def if_below(self, one: int, other: int, label: str) -> None:
+        """Jump if a register is below another."""
+        self._add(0xAD, one, other, label)
 
     def if_at_least(self, one: int, other: int, label: str) -> None:
         """Jump if a register is not below another."""

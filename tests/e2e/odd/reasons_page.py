@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from smolctl.host.drops import source
+from smolctl.host.drops.facts import facts
+from smolctl.host.drops.naming import names
 from tests.e2e.kit import Lab, Peer
 from tests.e2e.odd.ipv4 import IPV4
 from tests.e2e.odd.ipv6 import IPV6
@@ -14,6 +17,7 @@ from tests.e2e.odd.linux_says import Linux
 from tests.e2e.odd.odd import Arrival, Send, World
 from tests.e2e.odd.smolctl_says import Smolctl
 from tests.e2e.tracer import Tracer, Unavailable
+from tests.kit import drops
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -37,10 +41,12 @@ class Both:
 
     Attributes:
         traced: whether drop reasons could be read.
+        named: of Linux, the names that ``smolctl host drops`` has for the drops of each.
     """
 
     def __init__(self, frames: Cells, sends: Cells, traced: bool = True) -> None:
         self.frames, self.sends, self.traced = frames, sends, traced
+        self.named: dict[str, list[tuple[str, ...]]] = {}
 
 
 def _measured(
@@ -101,14 +107,48 @@ def ask_linux(world: World) -> Both:
         try:
             linux = Linux(peer, tracer, world)
             try:
-                both = _measured(linux, world, linux.receive, linux.send)
+                named = _Named(peer.namespace.name)
+                receive, send = named.of(linux.receive), named.of(linux.send)
+                both = _measured(linux, world, receive, send)
+                named.close()
             finally:
                 linux.close()
         finally:
             if tracer is not None:
                 tracer.close()
     both.traced = tracer is not None
+    cases = (*world.arrivals, *world.sends)
+    both.named = dict(zip(cases, named.found, strict=True)) if named.found else {}
     return both
+
+
+class _Named:
+    """Takes the names that ``smolctl host drops`` has for what happens in a namespace."""
+
+    def __init__(self, netns: str) -> None:
+        self._source = None if drops.unmet() else source.best(source.inode(netns))
+        self.found: list[list[tuple[str, ...]]] = []
+
+    def of(self, act: Callable[[_Case], tuple[str, ...]]) -> Callable[[_Case], tuple[str, ...]]:
+        """Return an act whose drops are named."""
+
+        def watched(case: _Case) -> tuple[str, ...]:
+            self._take()
+            said = act(case)
+            if self._source is not None:
+                self.found.append(self._take())
+            return said
+
+        return watched
+
+    def _take(self) -> list[tuple[str, ...]]:
+        seen = self._source.take() if self._source is not None else ()
+        return [names(each, facts(each)) for each in seen]
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._source is not None:
+            self._source.close()
 
 
 # --- the page -------------------------------------------------------------------------------------
