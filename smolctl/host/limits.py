@@ -386,10 +386,18 @@ def _state(case: Case) -> Iterator[Limit]:
 _DEVIATIONS = {
     "tx-no-source": "without an address Linux sends IPv4 from 0.0.0.0, which nobody can answer",
     "tx-dst-invalid": "where this is refused, Linux sends: to 0.0.0.0 and :: as to the host itself,"
-    " and to 127/8 by the table main",
-    "ip-src-invalid": "of 0.0.0.0/8, Linux takes all but 0.0.0.0 itself for a source like any",
+    " and to 127/8 by the table main; of a connection to all it says ENETUNREACH",
+    "ip-src-invalid": "Linux takes some sources that are refused here: of 0.0.0.0/8, and broadcast"
+    " addresses where rp_filter is 0",
+    "ip-dst-invalid": "Linux sends on what is for 0.0.0.0/8, as for any other network",
+    "arp-sender-invalid": "Linux answers ARP whatever the sender's address is",
 }
 """Drops and refusals in which a stack differs from Linux on purpose."""
+_SAME_END = {
+    "ip6-dst-not-ours": "of IPv6, Linux tells the sender of a packet that no route is for, also"
+    " where it does not forward",
+}
+"""Those in which what the packet itself comes to is the same."""
 
 
 def _deviations(case: Case) -> Iterator[Limit]:
@@ -397,6 +405,8 @@ def _deviations(case: Case) -> Iterator[Limit]:
     why = case.passages[0].trace.reason
     if why is not None and why.name in _DEVIATIONS:
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
+    elif why is not None and why.name in _SAME_END:
+        yield Limit(_SAME_END[why.name])
 
 
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (

@@ -11,7 +11,7 @@ from smolctl.errors import AddressInUse
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Refusal
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.trace.facts import Handshake
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
@@ -19,7 +19,7 @@ from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
-from smolctl.stack.transport.tcp.tcp import Tcp
+from smolctl.stack.transport.tcp.tcp import Tcp, no_peer
 from smolctl.wire.address import family_of
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import SYN, TcpHeader
@@ -55,6 +55,8 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     recorder = net.recorder
     key = RouteKey(dst, src, dev, OUTPUT, mark, Protocol.TCP, sport, dport, tos, uid)
     way = route_output(net, key)
+    if isinstance(way, Way):
+        way = no_peer(way) or way
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
         trace.flow = Flow("tcp", src, sport, dst, dport, 0)

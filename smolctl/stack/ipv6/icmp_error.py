@@ -1,6 +1,7 @@
 """ICMPv6 errors out: when a packet is answered with one, and when RFC 4443 forbids it."""
 
 from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack.fib.route import Route, Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
@@ -48,7 +49,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     if not may_answer(net, packet, _suppressed(net, packet, kind), limited=kind not in _UNLIMITED):
         return
     # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
-    src = header.dst if net.fib.is_local(header.dst) else None
+    src = header.dst if net.fib.is_local(header.dst) else _entrance_address(net, packet)
     dev = packet.interface.name if net.needs_dev(header.src) else None
     how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
     key = RouteKey(header.src, src, dev, mark=how.mark, protocol=NextHeader.ICMPV6)
@@ -64,6 +65,17 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.errors_sent")
+
+
+def _entrance_address(net: Network, packet: Packet) -> int | None:
+    """Return the address of the link by which a packet came in; None where a route names one.
+
+    So whoever traces a route sees the addresses that are on it. Source: Linux ``icmp6_send``.
+    """
+    route = net.lookup(RouteKey(packet.header.src))
+    if isinstance(route, Route) and route.prefsrc is not None:
+        return None
+    return net.select_source(packet.interface, packet.header.src, None, Scope.GLOBAL)
 
 
 def _suppressed(net: Network, packet: Packet, kind: ErrorKind) -> str | None:

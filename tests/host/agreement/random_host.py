@@ -1,7 +1,7 @@
 """Random hosts: network namespaces with some of everything that a kernel has, by a seed."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -191,7 +191,7 @@ class Maker:
             net = self.one(_FAR[number] if self.may(0.8) else _SUBNETS[number])
             words = self._route(number, net)
             self.commands.append(f"-{(4, 6)[number]} route add {words}")
-            self.targets += [net[min(5, net.num_addresses - 1)]]
+            self.targets += [_inside(net)]
         if self.may(0.08):
             self._objects(number)
 
@@ -228,7 +228,7 @@ class Maker:
         self.commands.append("nexthop add id 3 group 1/2")
         net, ident = self.one(_FAR[number]), self.one([1, 2, 3])
         self.commands.append(f"-{(4, 6)[number]} route add {net} metric 7 nhid {ident}")
-        self.targets.append(net[min(5, net.num_addresses - 1)])
+        self.targets.append(_inside(net))
 
     # --- rules ------------------------------------------------------------------------------------
 
@@ -303,3 +303,10 @@ class Maker:
         for number in self.families:
             for proto, port in (("udp", 7000), ("tcp", 80)):
                 self.sockets.append(SocketSpec(proto, ("0.0.0.0", "::")[number], port))
+
+
+def _inside(net: Network) -> Address:
+    """Return an address of a network that some host might have."""
+    if net.prefixlen > 1:
+        return net[min(5, net.num_addresses - 1)]
+    return ip_address("2001:db8:77::5" if net.version == 6 else "9.9.9.9")

@@ -86,6 +86,17 @@ CASES = {
         udp any 10.5.0.1:9
         """,
     ),
+    "an error of IPv6 comes from the link by which the packet came in": (
+        TWO_NETS + """
+        addr add fd09::1/64 dev t1 nodad
+        route add fd05::/64 via fd00::9 src fd09::1
+        """,
+        """
+        udp fd00::9 [fd77::1]:9 iif t1
+        udp fd05::9 [fd77::1]:9 iif t0
+        udp fd00::8 [fd77::1]:9 iif t0
+        """,
+    ),
     "the answer to an echo request of IPv6 goes back by its link, if that is as good": (
         """
         tap t0 02:00:00:00:00:10

@@ -288,10 +288,10 @@ class Tcp(TcpTable):
         if isinstance(way, Refusal):
             values = {**way.values, "dev": way.dev}
             raise Rejected(way.reason, self.recorder.ledger.detail(way.reason, values))
-        if way.type not in (WayType.UNICAST, WayType.LOCAL) or way.src is None:
-            values = {"ip": peer, "dev": way.interface.name, "cause": "broadcast"}
-            why = reason.TX_DST_INVALID if way.src is not None else reason.TX_NO_SOURCE
-            raise Rejected(why, self.recorder.ledger.detail(why, values))
+        unfit = no_peer(way)
+        if unfit is not None:
+            values = {**unfit.values, "dev": unfit.dev}
+            raise Rejected(unfit.reason, self.recorder.ledger.detail(unfit.reason, values))
         return way
 
     def _may_reuse(self, known: TimeWait, way: Way) -> bool:
@@ -581,6 +581,16 @@ class Tcp(TcpTable):
     def sender_of(self, quote: Quote, dev: str) -> Sender | None:
         """Return the connection that sent a segment which an ICMP error quotes."""
         return sender_of(self, quote)
+
+
+def no_peer(way: Way) -> Refusal | None:
+    """Return why there is no connection by a way: its end is everybody, or ours has no address."""
+    out = way.interface.name
+    if way.src is None:
+        return Refusal(reason.TX_NO_SOURCE, out, {"ip": way.dst, "_next_hop": way.next_hop})
+    if way.type not in (WayType.UNICAST, WayType.LOCAL):
+        return Refusal(reason.TX_DST_INVALID, out, {"ip": way.dst, "cause": "broadcast"})
+    return None
 
 
 def _fail(socket: TcpSocket, errno_name: str) -> NoReturn:
