@@ -87,7 +87,8 @@ CASES = {
         """,
     ),
     "an error of IPv6 comes from the link by which the packet came in": (
-        TWO_NETS + """
+        TWO_NETS
+        + """
         addr add fd09::1/64 dev t1 nodad
         route add fd05::/64 via fd00::9 src fd09::1
         """,

@@ -1,4 +1,4 @@
-"""Whose addresses come in by a wire, and which a socket may have: Linux's sysctls about them."""
+"""Sysctls about whose addresses come in by a wire, and which a socket may have."""
 
 import pytest
 

@@ -155,8 +155,7 @@ class Tcp(TcpTable):
             raise InvalidArgument("the socket is already bound")
         if dev is not None:
             self.interfaces.named(dev)
-        if local is not None and is_unspecified(local):
-            local = ANY
+        local = ANY if local is None or is_unspecified(local) else local
         if local is not None:
             net = self.networks.for_address(local)
             check_local(net, socket, local, dev)
@@ -595,8 +594,7 @@ def no_peer(way: Way) -> Refusal | None:
 
 def _fail(socket: TcpSocket, errno_name: str) -> NoReturn:
     ended = socket.ended
-    if ended is None:
-        raise AssertionError("a connection that failed has a reason")
+    assert ended is not None, "a connection that failed has a reason"
     error = Rejected(ended.reason, ended.detail)
     error.errno_name = errno_name
     raise error
