@@ -17,9 +17,10 @@ from smolctl.stack.trace.facts import Handshake
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.opening import no_peer
 from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
-from smolctl.stack.transport.tcp.tcp import Tcp, no_peer
+from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.wire.address import family_of
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import SYN, TcpHeader

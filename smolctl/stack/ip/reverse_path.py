@@ -62,7 +62,9 @@ def _back(net: Network, interface: Interface, key: RouteKey, out: str) -> RouteK
     The packet's mark counts with ip.src_valid_mark alone.
     """
     mark = key.mark if key.mark and interface.settings["ip.src_valid_mark"] else 0
-    src, ports = None if net.no_host(key.dst) else key.dst, (key.dport, key.sport)
+    # Whom it answers for matters to rules alone.
+    src = None if net.fib.usual_rules or net.no_host(key.dst) else key.dst
+    ports = key.dport, key.sport
     return RouteKey(key.src or 0, src, None, out, mark, key.protocol, *ports, key.tos)
 
 

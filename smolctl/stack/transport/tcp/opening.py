@@ -1,7 +1,9 @@
 """The opening of a connection: what both ends agree on, and what it begins with."""
 
+from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.transport.tcp.congestion import controller, initial_window
 from smolctl.stack.transport.tcp.rtt import RttEstimator
 from smolctl.stack.transport.tcp.segment import sync_mss
@@ -10,6 +12,16 @@ from smolctl.stack.transport.tcp.table import TcpTable
 
 _QUICK = 16
 """Acknowledgments that are not delayed at the beginning (Linux TCP_MAX_QUICKACKS)."""
+
+
+def no_peer(way: Way) -> Refusal | None:
+    """Return why there is no connection by a way: its end is everybody, or ours has no address."""
+    out = way.interface.name
+    if way.src is None:
+        return Refusal(reason.TX_NO_SOURCE, out, {"ip": way.dst, "_next_hop": way.next_hop})
+    if way.type not in (WayType.UNICAST, WayType.LOCAL):
+        return Refusal(reason.TX_DST_INVALID, out, {"ip": way.dst, "cause": "broadcast"})
+    return None
 
 
 def first_window(rcvbuf: int, mss: int) -> int:

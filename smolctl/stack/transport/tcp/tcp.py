@@ -26,7 +26,6 @@ from smolctl.errors import (
     InvalidArgument,
     NotConnected,
 )
-from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
@@ -34,7 +33,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.output import default_ttl
 from smolctl.stack.ip.route_output import unavailable
-from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.reason import Rejected
 from smolctl.stack.shared import Shared
@@ -58,6 +57,7 @@ from smolctl.stack.transport.tcp.input import tcp_input
 from smolctl.stack.transport.tcp.opening import (
     arm_keepalive,
     first_window,
+    no_peer,
     own_mss,
     prepare,
 )
@@ -284,14 +284,11 @@ class Tcp(TcpTable):
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect;
             # tcp_v6_connect and ip6_datagram_dst_update do not).
             way = find_way(net, key._replace(src=way.src))
-        if isinstance(way, Refusal):
-            values = {**way.values, "dev": way.dev}
-            raise Rejected(way.reason, self.recorder.ledger.detail(way.reason, values))
-        unfit = no_peer(way)
-        if unfit is not None:
-            values = {**unfit.values, "dev": unfit.dev}
-            raise Rejected(unfit.reason, self.recorder.ledger.detail(unfit.reason, values))
-        return way
+        found = way if isinstance(way, Refusal) else no_peer(way) or way
+        if isinstance(found, Refusal):
+            values = {**found.values, "dev": found.dev}
+            raise Rejected(found.reason, self.recorder.ledger.detail(found.reason, values))
+        return found
 
     def _may_reuse(self, known: TimeWait, way: Way) -> bool:
         """Tell whether timestamps tell a new connection from an old one (RFC 6191)."""
@@ -580,16 +577,6 @@ class Tcp(TcpTable):
     def sender_of(self, quote: Quote, dev: str) -> Sender | None:
         """Return the connection that sent a segment which an ICMP error quotes."""
         return sender_of(self, quote)
-
-
-def no_peer(way: Way) -> Refusal | None:
-    """Return why there is no connection by a way: its end is everybody, or ours has no address."""
-    out = way.interface.name
-    if way.src is None:
-        return Refusal(reason.TX_NO_SOURCE, out, {"ip": way.dst, "_next_hop": way.next_hop})
-    if way.type not in (WayType.UNICAST, WayType.LOCAL):
-        return Refusal(reason.TX_DST_INVALID, out, {"ip": way.dst, "cause": "broadcast"})
-    return None
 
 
 def _fail(socket: TcpSocket, errno_name: str) -> NoReturn:
