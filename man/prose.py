@@ -449,11 +449,11 @@ IPVS, IPsec, traffic control, XDP, VRFs, and links that are stacked on others. A
 counted. Without root it is said which of them may exist and cannot be read.
 
 host save prints commands for smolctl batch. Each of them was tried on a stack, and what a stack
-does not take is a comment that says why; the exit status is 0 all the same. A link of the copy is
-the end of a cable: without another end it has no carrier. Both ends of a veth are on one cable. A
-bridge is a link on a cable, and its ports are left out, as are links without Ethernet and what is
-on them. Only neighbors that were added by hand are saved: others are learned. Sockets belong to
-programs, and are left out.
+does not take is a comment that says why; the exit status is 0 all the same. A link of the copy that
+has a wire is the end of a cable: without another end it has no carrier. Both ends of a veth are on
+one cable. A bridge and its ports, a tunnel, a TUN or a dummy is a mirror, which goes nowhere; with
+the word mirrors each link is one, as the host has it now. VRFs are left out. Only neighbors that
+were added by hand are saved: others are learned. Sockets belong to programs, and are left out.
 
 host drops tells of each packet that the kernel drops in the namespace, as it happens; that needs
 root. A program of a few dozen instructions at the kernel's tracepoint kfree_skb (BPF) copies the

@@ -4,77 +4,53 @@ Nothing here knows which of them a stack takes: each command is tried by whoever
 refused is a note. So whatever stacks learn is expressed from then on.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from smolctl.counted import counted
 from smolctl.errors import SmolctlError
 from smolctl.host import addresses, links, neighbors, routes, rules
 from smolctl.host.groups import AF_PACKET
 from smolctl.host.links import Link
+from smolctl.host.part import Command, NotExpressed, Part, is_kept, numbers_text
 from smolctl.host.reading import HostState
 from smolctl.host.rows import PROTOCOLS, SCOPES, TABLES, prefix_text, rule_rows
+from smolctl.host.saving_links import MAC_LEN, link_parts
+from smolctl.host.sysctls import DECIDING, DECIDING_BUT_LO
 from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT, LinkRule
 from smolctl.stack.sysctl.linux_names import found
 from smolctl.stack.sysctl.names import Name
 from smolctl.stack.sysctl.settings import SYSCTLS
-from smolctl.wire.address import format_address, format_mac, interface_id, link_local
+from smolctl.wire.address import (
+    format_address,
+    format_mac,
+    interface_id,
+    is_multicast,
+    link_local,
+)
 
-PLUG = "host-"
-"""The beginning of the names of cables, so that no link of a copy is on a cable of other stacks."""
 _KERNEL = 2
 _DEFAULT_RULES = {
     AF_INET: ((0, 255), (32766, 254), (32767, 253)),
     AF_INET6: ((0, 255), (32766, 254)),
 }
-OFF = frozenset(
-    {"bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
-     "proxy_arp_pvlan", "drop_gratuitous_arp",
-     "fib_multipath_use_neigh", "icmp_echo_ignore_all", "disable_policy", "disable_xfrm",
-     "use_oif_addrs_only", "drop_unsolicited_na", "seg6_enabled",
-     "accept_untracked_na", "force_forwarding"}
-)  # fmt: skip
-"""Sysctls that decide about packets as soon as they are not at 0, which they usually are."""
-OFF_BUT_LO = frozenset({"disable_policy", "disable_xfrm"})
 
 
-class Command(NamedTuple):
-    """A command, as words: it makes ``what``."""
-
-    words: tuple[str, ...]
-    what: str
-
-
-class Note(NamedTuple):
-    """Something that no command makes, in words."""
-
-    text: str
-
-
-Part = Command | Note
 Current = Callable[[Name], int | None]
 """Returns the value that a sysctl has in the copy so far; None of a link that is not there."""
 
 
-def parts(state: HostState, current: Current) -> Iterator[Part]:
+def parts(state: HostState, current: Current, *, mirrors: bool = False) -> Iterator[Part]:
     """Yield the commands, in an order in which they can be run, and notes on what has none.
 
     Args:
         state: of the host.
         current: is asked while the commands before are already made.
+        mirrors: see ``saving_links.link_parts``.
     """
     yield from _sysctls(state, current, lambda scope: scope in ("", ALL, DEFAULT))
     left_out: dict[int, Link] = {}
-    for link in _bottom_first(state.links):
-        command, why = _link(state, link, left_out)
-        if command is None:
-            left_out[link.ifindex] = link
-            yield Note(f"link {link.name}: {why}{_with(state, link)}")
-        else:
-            yield from command
-            yield from _of_link(link)
+    yield from link_parts(state, left_out, mirrors=mirrors)
     names = {link.name for link in state.links if link.ifindex not in left_out}
     yield from _sysctls(state, current, names.__contains__)
     yield from _neighbors(state, left_out)
@@ -82,84 +58,6 @@ def parts(state: HostState, current: Current) -> Iterator[Part]:
     yield from _routes(state, left_out)
     yield from _rules(state)
     yield from _others(state)
-
-
-# --- links ----------------------------------------------------------------------------------------
-
-
-def _bottom_first(there: Sequence[Link]) -> list[Link]:
-    """Return the links so that a VLAN comes behind what is below it."""
-    return sorted(there, key=lambda link: link.vlan is not None)
-
-
-def _link(
-    state: HostState, link: Link, left_out: dict[int, Link]
-) -> tuple[list[Command] | None, str]:
-    """Return the commands that make a link; None, and why there are none."""
-    what = f"link {link.name}"
-    down = [] if link.flags & links.UP else ["down"]
-    if link.type == links.LOOPBACK_TYPE:
-        made = [Command(("link", "set", link.name, "down"), what)] if down else []
-        if link.mtu != 65536:
-            made.append(Command(("link", "set", link.name, "mtu", str(link.mtu)), what))
-        return made, ""
-    if link.type != links.ETHER:
-        return None, f"a stack has no links without Ethernet (type {link.type})"
-    if link.kind == "vrf":
-        return None, "a stack has no VRFs"
-    if link.port_kind:
-        return (
-            None,
-            f"it is a port of {state.name_of(link.master)}, and has no addresses of its own",
-        )
-    words = ["link", "add", link.name]
-    if link.vlan is not None:
-        if link.lower_netns is not None or link.lower in left_out:
-            return None, "the link below it is not there"
-        number, protocol = link.vlan
-        words += ["link", state.name_of(link.lower), "type", "vlan", "id", str(number)]
-        words += ["protocol", "802.1ad"] if protocol == 0x88A8 else []
-    else:
-        words += ["type", "cable", "name", _cable(state, link)]
-    words += ["address", format_mac(link.mac), "mtu", str(link.mtu), *down]
-    return [Command(tuple(words), what)], ""
-
-
-def _cable(state: HostState, link: Link) -> str:
-    """Return the name of the cable: both ends of a veth that are here are on one."""
-    ends = [link.name]
-    if link.kind == "veth" and link.lower_netns is None:
-        ends = sorted([link.name, state.name_of(link.lower)])
-    return PLUG + "-".join(ends)
-
-
-def _of_link(link: Link) -> Iterator[Note]:
-    """Yield notes on what a copy of a link lacks."""
-    if link.flags & links.NOARP and not link.flags & links.LOOPBACK:
-        yield Note(f"link {link.name}: ARP is off")
-    if link.kind not in ("", "veth", "vlan", "dummy", "tun"):
-        yield Note(f"link {link.name}: it is a {link.kind}, and a cable in the copy")
-    if link.unknown:
-        yield Note(f"link {link.name}: attributes {_numbers(link.unknown)}")
-
-
-def _with(state: HostState, link: Link) -> str:
-    """Return what goes with a link that is left out: "; with it 2 addresses and 1 route"."""
-    number: Counter[str] = Counter()
-    number["address"] = sum(each.ifindex == link.ifindex for each in state.addresses)
-    number["route"] = sum(
-        link.ifindex in [hop.oif for hop in each.hops] and each.protocol != _KERNEL
-        for each in state.routes
-    )
-    number["neighbor"] = sum(
-        each.ifindex == link.ifindex for each in state.neighbors if _kept(each)
-    )
-    told = [
-        counted(each, what, "addresses" if what == "address" else "")
-        for what, each in number.items()
-        if each
-    ]
-    return f"; with it {', '.join(told)}" if told else ""
 
 
 # --- sysctls --------------------------------------------------------------------------------------
@@ -175,8 +73,12 @@ def _sysctls(state: HostState, current: Current, wanted: Callable[[str], bool]) 
         try:
             there = found(key, SYSCTLS)
             if there is None:
-                if name in OFF and value != "0" and not (scope == "lo" and name in OFF_BUT_LO):
-                    yield Note(f"sysctl {key} = {value}")
+                if (
+                    name in DECIDING
+                    and value != "0"
+                    and not (scope == "lo" and name in DECIDING_BUT_LO)
+                ):
+                    yield NotExpressed(f"sysctl {key} = {value}")
                 continue
             where, item = there
             meant = Name(where, item)
@@ -194,7 +96,7 @@ def _sysctls(state: HostState, current: Current, wanted: Callable[[str], bool]) 
             )
         except SmolctlError as error:
             if _unusual(name, value):
-                yield Note(f"sysctl {key} = {value}: {error.message}")
+                yield NotExpressed(f"sysctl {key} = {value}: {error.message}")
 
 
 def _scope(path: str) -> tuple[str, str]:
@@ -221,24 +123,26 @@ def _unusual(name: str, value: str) -> bool:
 # --- what is on links -----------------------------------------------------------------------------
 
 
-def _kept(each: neighbors.Neighbor) -> bool:
-    """Tell whether an entry was made by hand: others are learned again."""
-    return neighbors.STATES.get(each.state) == "permanent"
-
-
 def _neighbors(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
+    silent = {link.ifindex for link in state.links if link.flags & links.NOARP}
     for each in state.neighbors:
-        if _kept(each) and each.ifindex not in left_out:
+        noarp = neighbors.STATES.get(each.state) == "noarp"
+        if noarp and (
+            each.ifindex in silent or is_multicast(each.dst) or len(each.lladdr) != MAC_LEN
+        ):
+            continue  # it is so by itself: it has no address to be asked for
+        if is_kept(each) and each.ifindex not in left_out:
             address = format_address(each.dst)
             words = ["neigh", "add", address, "lladdr", format_mac(each.lladdr)]
             words += ["dev", state.name_of(each.ifindex)]
             words += ["router"] if each.flags & neighbors.ROUTER else []
+            words += ["nud", "noarp"] if noarp else []
             yield Command(tuple(words), f"neigh {address}")
     for each in state.proxies:
         address = format_address(each.dst)
         what = f"neigh proxy {address}"
         if not each.ifindex:
-            yield Note(f"{what}: it is for all links")
+            yield NotExpressed(f"{what}: it is for all links")
         elif each.ifindex not in left_out:
             words = ["neigh", "add", "proxy", address, "dev", state.name_of(each.ifindex)]
             words += ["router"] if each.flags & neighbors.ROUTER else []
@@ -275,14 +179,16 @@ def _addresses(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
             words += [word, str(left)] if left is not None else []
         yield Command(tuple(words), what)
         if each.anycast is not None or each.unknown:
-            yield Note(f"{what}: attributes {_numbers(each.unknown) or 'anycast'}")
+            yield NotExpressed(f"{what}: attributes {numbers_text(each.unknown) or 'anycast'}")
 
 
 def _by_itself(link: Link, each: addresses.Address) -> bool:
     """Tell whether an address is there in a copy without a word."""
     if link.type == links.LOOPBACK_TYPE and each.scope == 254:
         return format_address(each.local) in ("127.0.0.1", "::1")
-    return each.family == AF_INET6 and each.local == link_local(interface_id(link.mac))
+    if each.family != AF_INET6 or link.type != links.ETHER or len(link.mac) != MAC_LEN:
+        return False
+    return each.local == link_local(interface_id(link.mac))
 
 
 # --- routes ---------------------------------------------------------------------------------------
@@ -300,9 +206,11 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
             text += f" table {_name(TABLES, route.table)}"
         yield Command(tuple(_route(state, route)), text)
         if more := _beside(route):
-            yield Note(f"{text}: {', '.join(more)}")
+            yield NotExpressed(f"{text}: {', '.join(more)}")
     if state.nexthops:
-        yield Note(f"{counted(len(state.nexthops), 'next-hop object')}: routes have their hops")
+        yield NotExpressed(
+            f"{counted(len(state.nexthops), 'next-hop object')}: routes have their hops"
+        )
 
 
 def _route(state: HostState, route: routes.Route) -> list[str]:
@@ -368,7 +276,7 @@ def _beside(route: routes.Route) -> list[str]:
     told += [f"expires in {route.expires // 100} s"] if route.expires is not None else []
     told += [f"realm {hop.realm & 0xFFFF}" for hop in route.hops if hop.realm]
     unknown = (*route.unknown, *(number for hop in route.hops for number in hop.unknown))
-    return told + ([f"attributes {_numbers(unknown)}"] if unknown else [])
+    return told + ([f"attributes {numbers_text(unknown)}"] if unknown else [])
 
 
 # --- rules ----------------------------------------------------------------------------------------
@@ -386,7 +294,7 @@ def _rules(state: HostState) -> Iterator[Part]:
         text = f"rule {rule.priority}" + (" of IPv6" if family else "")
         yield Command((*family, "rule", "add", *_rule(rule)), text)
         if rule.unknown or rule.realm:
-            yield Note(f"{text}: attributes {_numbers(rule.unknown) or 'realms'}")
+            yield NotExpressed(f"{text}: attributes {numbers_text(rule.unknown) or 'realms'}")
     for number, usual in _DEFAULT_RULES.items():
         known = [rule for rule in state.rules if rule.family == number]
         for priority, table in usual if known else ():
@@ -442,25 +350,25 @@ def _action(rule: rules.Rule) -> list[str]:
 # --- the rest -------------------------------------------------------------------------------------
 
 
-def _others(state: HostState) -> Iterator[Note]:
+def _others(state: HostState) -> Iterator[NotExpressed]:
     """Yield what no stack has, or what programs have, who are no part of a copy."""
     static = [each for each in state.groups.groups if each.family == AF_PACKET and each.static]
     if static:
         told = counted(len(static), "link address", "link addresses")
-        yield Note(f"{told} that a link receives: a stack's link takes those of all groups")
+        yield NotExpressed(f"{told} that a link receives: a stack's link takes those of all groups")
     if state.groups.sources:
-        yield Note(
+        yield NotExpressed(
             f"{counted(len(state.groups.sources), 'sender')} that groups want or do not want"
         )
     if state.learned:
-        yield Note(f"{counted(len(state.learned), 'way')} that the kernel learned")
+        yield NotExpressed(f"{counted(len(state.learned), 'way')} that the kernel learned")
     if state.sockets:
-        yield Note(f"{counted(len(state.sockets), 'socket')} of programs")
+        yield NotExpressed(f"{counted(len(state.sockets), 'socket')} of programs")
     for hook in state.hooks:
         where = f" on {hook.link}" if hook.link else ""
-        yield Note(f"{hook.name}{where}: {hook.what}")
+        yield NotExpressed(f"{hook.name}{where}: {hook.what}")
     if not state.settled:
-        yield Note("the host changed while it was read: this may never have been just so")
+        yield NotExpressed("the host changed while it was read: this may never have been just so")
 
 
 def _name(names: dict[int, str], number: int) -> str:
@@ -470,7 +378,3 @@ def _name(names: dict[int, str], number: int) -> str:
 def _protocol(number: int) -> str:
     """Return a word that every stack knows, or the number."""
     return PROTOCOLS[number] if number in (2, 3, 4) else str(number)
-
-
-def _numbers(unknown: Sequence[int]) -> str:
-    return ", ".join(map(str, unknown))

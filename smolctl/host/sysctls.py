@@ -62,6 +62,17 @@ RULES6: dict[str, LinkRule] = {
 }
 """The same of IPv6, of which most count by themselves."""
 
+DECIDING = frozenset(
+    {"bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
+     "proxy_arp_pvlan", "drop_gratuitous_arp",
+     "fib_multipath_use_neigh", "icmp_echo_ignore_all", "disable_policy", "disable_xfrm",
+     "use_oif_addrs_only", "drop_unsolicited_na", "seg6_enabled",
+     "accept_untracked_na", "force_forwarding"}
+)  # fmt: skip
+"""Sysctls that decide about packets as soon as they are not at 0, which they usually are."""
+DECIDING_BUT_LO = frozenset({"disable_policy", "disable_xfrm"})
+"""Those that ``lo`` always has on."""
+
 
 class Sysctls(NamedTuple):
     """All values, as the kernel writes them.

@@ -110,9 +110,7 @@ def test_what_is_not_expressed_is_said(saved: list[str]) -> None:
     notes = [line for line in saved if line.startswith("#")]
     assert all(line.startswith("# not expressed: ") for line in notes)
     for wanted in (
-        "link t0: a stack has no links without Ethernet",
-        "link v2: it is a port of br0",
-        "link mv0: ARP is off",
+        "link mv0: what happens behind it, as it is a macvlan",
         "route 10.20.0.0/16: window 4000, advmss 1200, initcwnd 9, congctl cubic",
         "route 10.23.0.0/16: ",
         "route 2001:db8:40::/48: ",
@@ -142,3 +140,20 @@ def test_bad_input(env: SmolctlEnv) -> None:
     assert done.returncode == 2
     assert json.loads(done.stderr)["error"]["message"].startswith('no network namespace "nowhere')
     assert env("host").stdout.startswith("link:\n1: lo: <")
+
+
+def test_a_copy_of_mirrors_has_the_host_s_links(env: SmolctlEnv, world: World) -> None:
+    saved = env("host", "save", "mirrors", "netns", world.netns.name, check=True).stdout
+    env("-q", "-n", "mirrors", "batch", "-", input=saved, check=True)
+    ours = {each["ifname"]: each for each in env.json("-n", "mirrors", "link")}
+    its = {each["ifname"]: each for each in world.ip("link")}
+    assert ours.keys() == its.keys()
+    for name, link in its.items():
+        mine = ours[name]
+        for key in ("ifindex", "mtu", "master", "address"):
+            assert mine.get(key) == link.get(key), (name, key)
+        for flag in ("UP", "NO-CARRIER", "NOARP", "POINTOPOINT"):
+            assert (flag in mine["flags"]) is (flag in link["flags"]), (name, flag)
+    assert ours["mv0"]["link"] == "v0"
+    said = env("-n", "mirrors", "route", "get", "10.0.0.10", check=True).stdout
+    assert said.startswith("10.0.0.10 dev v0 src 10.0.0.1 ")

@@ -263,7 +263,8 @@ def _save(session: Session, args: Args) -> None:
 
     state = _read(session, args)
     trial = Trial()
-    told = _told(session, parts(state, trial.value), trial)
+    wanted = parts(state, trial.value, mirrors=bool(args.get("mirrors")))
+    told = _told(session, wanted, trial)
     if session.options.json:
         session.out.document(told)
     else:
@@ -326,11 +327,18 @@ COMMAND = Noun(
             "host save",
             "print the commands that make a stack like the host",
             _save,
-            (_NETNS,),
-            examples=("smolctl host save", "smolctl host save > host.conf"),
+            (_NETNS, Word(("mirrors",), "no cables: each link goes nowhere, and is as it is here")),
+            examples=(
+                "smolctl host save",
+                "smolctl host save > host.conf",
+                "smolctl host save mirrors | smolctl -n copy batch -",
+            ),
             notes="smolctl host save | smolctl -n copy batch - makes a copy to experiment on. What"
-            ' a stack cannot be told is a comment, "# not expressed: ...". Each link is the end of'
-            " a cable, whose name is host- and that of the link; both ends of a veth are on one.",
+            ' a stack cannot be told is a comment, "# not expressed: ...". A link that has a wire'
+            " is the end of a cable, whose name is host- and that of the link; both ends of a veth"
+            " are on one. Others (bridges and their ports, tunnels, dummies) go nowhere: see type"
+            " mirror of link add. With mirrors all of them do, and have the host's carrier and"
+            " numbers, so that why and route get answer as on the host.",
         ),
         host_drops.COMMAND,
     ),

@@ -4,7 +4,7 @@ from functools import cache
 
 from smolctl.errors import SmolctlError
 from smolctl.host.reading import HostState
-from smolctl.host.saving import OFF, OFF_BUT_LO
+from smolctl.host.sysctls import DECIDING, DECIDING_BUT_LO
 from smolctl.host.twin.notes import Note, Notes
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.linux_names import found
@@ -112,7 +112,7 @@ def _parsed(item: Sysctl, path: str, text: str, notes: Notes) -> int | None:
 
 def _note_unheard(path: str, scope: str, name: str, text: str, notes: Notes) -> None:
     """Take a note on a sysctl that decides about packets, and that no stack has."""
-    if name not in OFF or text == "0" or (scope == "lo" and name in OFF_BUT_LO):
+    if name not in DECIDING or text == "0" or (scope == "lo" and name in DECIDING_BUT_LO):
         return
     if scope == DEFAULT:
         return

@@ -40,6 +40,32 @@ route add 2001:db8:20::/48 via 2001:db8::9 mtu 1290
 route add unreachable 2001:db8:31::/48
 rule add to 10.40.0.0/16 lookup 100
 rule add from 10.0.0.2 to 10.41.0.0/16 prohibit
+rule add fwmark 7 lookup 100
+rule add uidrange 1000-2000 unreachable
+route add default dev v2 scope link table 100
+route add default dev v0 table 100 metric 9
+addr add 10.60.0.1 peer 10.60.0.2/32 dev v0
+addr add 10.61.0.1/24 dev v0 noprefixroute
+addr add 2001:db8:61::1 peer 2001:db8:61::2 dev v0 nodad
+addr add 2001:db8:62::1/64 dev v0 nodad preferred_lft 0
+link add br0 type bridge
+link add p0 type veth peer name p1
+link set p0 master br0
+link set p0 up
+link set p1 up
+link set br0 up
+addr add 10.62.0.1/24 dev br0
+tuntap add t0 mode tun
+link set t0 up
+addr add 10.63.0.1/24 dev t0
+route add 10.64.0.0/16 via 10.63.0.9
+route add 10.64.0.0/16 via 10.0.0.252 metric 5
+link add a0 type veth peer name a1
+link set a0 arp off
+link set a0 up
+link set a1 up
+addr add 10.65.0.1/24 dev a0
+route add unreachable default metric 500
 """
 QUESTIONS = """
 10.0.0.1
@@ -76,6 +102,23 @@ QUESTIONS = """
 ::1
 ff02::1 oif v0
 fe80::7 oif v0
+8.8.8.8 mark 7
+8.8.8.8 mark 8
+8.8.8.8 uid 1500
+8.8.8.8 uid 999
+10.60.0.1
+10.60.0.2
+10.61.0.7
+2001:db8:61::2
+2001:db8:62::2
+10.62.0.9
+10.62.0.9 from 10.0.0.1
+10.63.0.9
+10.64.0.9
+10.65.0.9
+10.0.0.1 from 10.62.0.9 iif br0
+10.62.0.1 from 10.65.0.9 iif a0
+10.62.0.9 from 10.65.0.9 iif a0
 """
 
 
@@ -83,6 +126,9 @@ fe80::7 oif v0
 def netns() -> Iterator[Namespace]:
     require_root_and()
     made = Namespace()
+    # What is tested now is used a second later, and the kernel is asked later than it is read.
+    dad = (f"net/ipv6/conf/{scope}/accept_dad=0" for scope in ("all", "default"))
+    made.run("sysctl", "-qw", *dad, check=True)
     made.run("ip", "-batch", "-", check=True, input=COMMANDS.strip())
     yield made
     made.close()
@@ -98,7 +144,7 @@ def told(row: Row) -> Row:
 def by_twin(made: Twin, question: str) -> Row | str:
     """Return what ``route get`` of the twin's stack says, or the errno that it refuses with."""
     dst, *rest = question.split()
-    names = {"from": "src", "oif": "dev", "iif": "iif"}
+    names = {"from": "src", "oif": "dev", "iif": "iif", "mark": "mark", "uid": "uid"}
     words = {names[key]: value for key, value in zip(rest[::2], rest[1::2], strict=True)}
     try:
         (row,) = run(made, "route.get", dst=dst, **words)
