@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from smolctl.host.question import Host
 from smolctl.host.reading import HostState
+from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain.predict import Question, Sender, happen_to_come_in, send_out
 from smolctl.stack.explain.predict_tcp import conclude
@@ -159,7 +160,10 @@ def _run_out(clone: Stack) -> None:
 def _told(sender: Sender | None, trace: Trace) -> Iterator[str]:
     """Yield what the sender is told: by its call, or later."""
     if trace.fate is Fate.REJECTED and trace.direction is Direction.OUT:
-        yield f"error {trace.reason.errno_name if trace.reason else None}"
+        why = trace.reason
+        # Who sends from an address hears of bind() already that it is nobody's here.
+        bound = why is reason.TX_SRC_NOT_OURS
+        yield f"error {'EADDRNOTAVAIL' if bound else why.errno_name if why else None}"
     elif isinstance(sender, TcpSocket):
         if sender.ended is not None:
             yield f"told {sender.ended.errno_name}"
