@@ -9,6 +9,7 @@ from smolctl.cli.exit import MEANINGS as STATUSES
 from smolctl.cli.main import NOUNS, ROOT
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.stack.reason import MEANINGS, REASONS
+from smolctl.stack.sysctl.deviations import DEVIATIONS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.docs import scenario_page
@@ -22,6 +23,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": "".join(_commands()),
         "sysctl.md": "".join(_settings()),
+        "deviations.md": "".join(_deviations()),
         "reasons.md": "".join(_reasons()),
         "scenario.md": scenario_page.page(),
     }
@@ -93,6 +95,24 @@ def _settings() -> Iterator[str]:
                 for item in sysctls
             ],
         )  # fmt: skip
+
+
+def _deviations() -> Iterator[str]:
+    yield "# Deliberate differences from Linux\n\nA stack does as Linux does, but for these. Those"
+    yield " of the first table are sysctls; the profile `linux-exact`\n(`smolctl stack start"
+    yield f" --profile linux-exact`) has what Linux does. {_WRITTEN}\n\n"
+    yield _table(
+        ("what", "Linux", "here, and why", "as Linux"),
+        [
+            (each.what, each.linux, each.here, f"`{each.sysctl}={each.exact}`")
+            for each in DEVIATIONS if each.sysctl
+        ],
+    )  # fmt: skip
+    yield "\nThese only refuse what somebody says, or are about when something happens:\n\n"
+    yield _table(
+        ("what", "Linux", "here, and why"),
+        [(each.what, each.linux, each.here) for each in DEVIATIONS if not each.sysctl],
+    )
 
 
 def _on_link(sysctl: Sysctl) -> str:

@@ -236,7 +236,7 @@ class AddressList:
         The first primary address whose network holds ``destination`` wins, else the first primary
         address of at most that scope; None when there is none.
 
-        Deviation: Linux may take a group's, which no host can answer (RFC 1122 3.2.1.3: MUST NOT).
+        A group's is none: no host could answer it (RFC 1122 3.2.1.3: MUST NOT).
         """
         first, waits = None, False
         for address in self.items:

@@ -32,6 +32,7 @@ from smolctl.wire.address import (
     family_of,
     is_limited_broadcast,
     is_multicast,
+    is_unspecified,
     is_zeronet,
 )
 from smolctl.wire.icmpv4 import Quote
@@ -269,6 +270,15 @@ class Network(LinkObserver, ABC):
         """Tell whether no route to groups by an interface counts; IPv4 needs none."""
         return False
 
+    def meant(self, dst: int, src: int | None) -> int:
+        """Return the address that a sender means: no address is this host itself.
+
+        Source: Linux ``ip_route_output_key_hash_rcu``, ``udpv6_sendmsg``, ``tcp_v6_connect``.
+        """
+        if not (is_unspecified(dst) and self.settings["ip.zero_is_own"]):
+            return dst
+        return src or self.loopback_prefix[0]
+
     def is_broadcast(self, address: int) -> bool:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""
         if is_limited_broadcast(address):
@@ -285,7 +295,7 @@ class Network(LinkObserver, ABC):
             return "multicast"
         if is_limited_broadcast(address):
             return "everybody"
-        if is_zeronet(address):
+        if is_zeronet(address) and not (address and self.settings["ip.zeronet"]):
             return "zeronet" if address else "zero"
         return "broadcast" if self.is_broadcast(address) else None
 

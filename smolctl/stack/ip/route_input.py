@@ -11,6 +11,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.ip.host_model import is_away, is_elsewhere
 from smolctl.stack.ip.network import Like, Network
+from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import Packet, PacketType
@@ -35,6 +36,7 @@ class Inbound:
         route: that it matched.
         onward: the way on of one to be forwarded, once such packets were found fit for it.
         reason, values: why it is refused.
+        told: the ICMP error by which its sender hears of that; None for none.
         facts: of the step that delivers it. to_all: its destination is a broadcast address, or a
             group.
     """
@@ -43,6 +45,7 @@ class Inbound:
     route: Found = None
     reason: Reason | None = None
     values: dict[str, object] = field(default_factory=dict)
+    told: ErrorKind | None = None
     facts: Owner | GroupMember | SpokenFor | None = None
     to_all: bool = False
     onward: Way | None = None

@@ -48,11 +48,12 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
 
     Source: Linux ``ip_route_output_key_hash_rcu``; RFC 1122 3.3.1.
     """
+    if is_unspecified(key.dst) or key.src == 0:
+        meant = _meant(net, key)
+        if isinstance(meant, Refusal):
+            return meant
+        key = meant
     dst, src, dev = key.dst, key.src, key.oif
-    # Deviation: Linux takes 0.0.0.0 and :: for the loopback; RFC 1122 3.2.1.3(a) and RFC 4291 2.5.2
-    # forbid them as destination.
-    if is_unspecified(dst):
-        return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": dst, "cause": "zero"})
     if src is not None and not (net.fib.is_local(src) or net.sends_for_others):
         return not_ours(net, src, dev)
     if dev is None and net.needs_dev(dst):
@@ -94,6 +95,20 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
         return _to_ourselves(net, route, dst, source, dev)
     return _by_route(net, route, dst, src)
+
+
+def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
+    """Return the key that a sender means who says no address.
+
+    RFC 1122 3.2.1.3(a) and RFC 4291 2.5.2 forbid 0.0.0.0 and :: as destination; with
+    ip.zero_is_own they are this host itself.
+    """
+    key = key._replace(src=None) if key.src == 0 else key
+    if not is_unspecified(key.dst):
+        return key
+    if net.settings["ip.zero_is_own"]:
+        return key._replace(dst=net.meant(key.dst, key.src), oif=None)
+    return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})
 
 
 def _is_lost(found: Found) -> bool:
@@ -204,7 +219,6 @@ def _on_link(
     if src is None:
         src = net.select_source(out, dst, None, Scope.LINK)
     if src is None and out.loopback and is_multicast(dst):
-        # Deviation: Linux sends from 0.0.0.0, which nobody could answer.
         src = net.of(out).addresses.select(None, Scope.HOST)
     mtu = _mtu(net, out, dst, dst, None)
     return _checked(net, Way(_type(dst, False), out, dst, dst, src, route, *mtu))
@@ -219,7 +233,8 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
     if not out.loopback:
         if src is not None and is_loopback(src) and not _routes_loopback(net, out):
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": src})
-        if is_loopback(dst) and not _routes_loopback(net, out):
+        leaves = net.settings["ip.loopback_leaves"] or _routes_loopback(net, out)
+        if is_loopback(dst) and not leaves:
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
         if src is not None and net.needs_dev(src) and not net.has_address(out, src):
             return Refusal(reason.TX_BEYOND_SCOPE, out.name, {"ip": src, "dst": dst})

@@ -52,7 +52,7 @@ def _routes_of(
     same. The network is that of the peer where there is one.
 
     A tentative address is nobody's yet; only the way to its network is there. A group is nobody's
-    at all. Deviation: Linux makes it local, so that what is sent to the group stays here.
+    at all, unless ip.autojoin_own is on.
 
     On a loopback all of its network is local, not the address alone, which is why 127.0.0.2 answers
     when 127.0.0.1/8 is configured (ip.local_prefix). The last address of a network is a broadcast
@@ -65,7 +65,7 @@ def _routes_of(
     own_network = interface.loopback and settings["ip.local_prefix"] == 1
     broadcast = settings["ip.subnet_broadcast"] == 1
     routes: list[Route] = []
-    if address.autojoin:
+    if address.autojoin and not settings["ip.autojoin_own"]:
         return {}
 
     def add(kind: RouteType, prefix: int, plen: int, scope: Scope, metric: int = 0) -> None:

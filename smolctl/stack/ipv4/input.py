@@ -108,6 +108,7 @@ def _martian(net: Network, packet: Packet, key: RouteKey) -> Inbound | None:
     wire = not packet.looped and not packet.interface.loopback
     if wire:
         nobody = is_zeronet(src) and not may_be_nobody(packet.header)
+        nobody = nobody and not (src and net.settings["ip.zeronet"])
         if nobody or is_multicast(src) or is_limited_broadcast(src):
             return refuse(reason.IP_SRC_INVALID, ip=src, cause=net.no_host(src))
     if is_zeronet(dst):

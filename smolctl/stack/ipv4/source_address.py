@@ -13,7 +13,8 @@ def select_source(
 
     An address of the interface, of the destination's own network if possible; else the first
     address of that scope on any interface, loopback first; else None. In the strong model none but
-    the interface's own will do, and with ip.first_source its first one always does.
+    the interface's own will do, and with ip.first_source its first one always does. Where there is
+    none, it is 0.0.0.0 with ip.source_zero.
     """
     addresses = net.of(out).addresses
     items = addresses.items
@@ -27,4 +28,4 @@ def select_source(
             within = address.scope != Scope.LINK and address.scope <= scope
             if within and not (address.secondary or address.tentative or address.autojoin):
                 return address.local
-    return None
+    return 0 if net.settings["ip.source_zero"] else None

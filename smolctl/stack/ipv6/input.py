@@ -3,7 +3,7 @@
 from struct import Struct
 
 from smolctl.stack import reason
-from smolctl.stack.fib.lookup import lookup
+from smolctl.stack.fib.lookup import Found, lookup
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
@@ -20,6 +20,7 @@ from smolctl.stack.ipv6.forward import forward_input
 from smolctl.stack.ipv6.fragment import received, with_fragment_header
 from smolctl.stack.ipv6.icmp_input import icmp6_input
 from smolctl.stack.packet import Packet, PacketType
+from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import GroupMember, Owner
 from smolctl.wire import ipv6
 from smolctl.wire.address import (
@@ -76,6 +77,8 @@ def ip6_input(net: Network, packet: Packet) -> None:
         inbound = Inbound(InputAction.DELIVER, facts=spoken_for)
     if inbound.reason is not None:
         packet.record(inbound.reason, **inbound.values)
+        if inbound.told is not None:
+            net.answer_error(packet, inbound.told)
         return
     packet.to_all = inbound.to_all
     packet.step("route", "pick", inbound.facts)
@@ -172,6 +175,8 @@ def _martian(net: Network, packet: Packet, key: RouteKey) -> Inbound | None:
         return refuse(reason.IP6_MAPPED_ON_WIRE, ip=dst, cause="destination")
     if is_multicast(dst) and (scope := multicast_scope(dst)) <= _INTERFACE_SCOPE:
         return refuse(reason.IP6_MULTICAST_SCOPE, ip=dst, scope=scope)
+    if not net.settings["ip6.check_source"]:
+        return None
     # Without an address one may only test an address, ask for routers, or report groups: ICMPv6.
     if src == UNSPECIFIED6 and key.protocol != _ICMPV6:
         return refuse(reason.IP6_SRC_UNSPECIFIED, ip=dst)
@@ -211,7 +216,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     if isinstance(found, RuleRefusal):
         if forward:
             return Inbound(InputAction.FORWARD, found)
-        return refuse(reason.IP6_RULE_REFUSED, ip=key.src, _rule=found.rule)
+        return _refuse(found, reason.IP6_RULE_REFUSED, ip=key.src, _rule=found.rule)
     ours = found is not None and found.type in (RouteType.LOCAL, RouteType.ANYCAST)
     if ours and net.needs_dev(dst) and not _is_here(net, interface.name, dst):
         ours = False
@@ -223,13 +228,27 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
             return Inbound(InputAction.FORWARD, found)
         if _is_routers(net, interface.name, dst):
             return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
-        return refuse(reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
+        return _refuse(found, reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
     frame = packet.pkt_type
     if frame is not PacketType.HOST and interface.settings["ip6.drop_unicast_in_l2_multicast"]:
         return refuse(reason.IP6_UNICAST_IN_MULTICAST, ip=dst, cause=frame.word)
     if not looped and is_away(net, interface, found):
         return refuse(reason.IP_DST_OTHER_IFACE, ip=dst, home=found.dev)
     return Inbound(InputAction.DELIVER, found, facts=Owner(dst, found))
+
+
+def _refuse(found: Found, why: Reason, **values: object) -> Inbound:
+    """Refuse what is for others; who has no way there is told, by a host, too.
+
+    Source: Linux ``ip6_pkt_drop``, which does not ask whether this is a router.
+    """
+    refused = refuse(why, **values)
+    refused.told = ErrorKind.NET if found is None else _TOLD.get(found.type)
+    return refused
+
+
+_TOLD = {RouteType.UNREACHABLE: ErrorKind.NET, RouteType.PROHIBIT: ErrorKind.PROHIBITED}
+"""Of what a route or rule refuses; a blackhole says nothing."""
 
 
 def _is_here(net: Network, dev: str, dst: int) -> bool:

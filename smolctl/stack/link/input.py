@@ -196,8 +196,9 @@ def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> No
     packet.data = frame[ethernet.HEADER_LEN :]
     if ethertype <= snap.LENGTH_MAX:
         # RFC 1122 2.3.3: SHOULD be able to receive RFC 1042 packets, intermixed with RFC 894's.
-        # Deviation: Linux has no IPv4 over SNAP.
-        length, inside = ethertype, snap.parse(frame, ethertype)
+        length, inside = ethertype, None
+        if packet.interface.settings["iface.snap"]:
+            inside = snap.parse(frame, ethertype)
         if isinstance(inside, WireFault):
             packet.malformed(inside)
             return

@@ -110,7 +110,9 @@ IP6_DST_NOT_OURS = Reason(
     """The frame had our MAC, but the packet is for an address that is not ours. A host takes only
     packets for its own addresses, and this stack forwards IPv6 packets only with ip6.forward=1.
     Either the address was never added here, or the sender uses this stack as its gateway. A
-    link-local address is ours on its own link alone. The sender hears nothing.""",
+    link-local address is ours on its own link alone. The sender hears nothing, unless this stack
+    has no route to the address, or one that refuses: then, as from Linux, it gets an ICMPv6
+    error.""",
     why_template=("{ip} is no address of this stack on {dev}", " ({dev} has {networks})"),
     fix_templates=("smolctl sysctl ip6.forward={router}", "smolctl addr add {ip}/{plen} dev {dev}"),
     advice_template="on the sender: this stack is no gateway; take it out of the routes",

@@ -22,4 +22,9 @@ IFACE_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
         link=LinkRule.OWN,
     ),
+    Sysctl(
+        "iface.snap", 1, "flag", 0, 1,
+        "receive IPv4 and ARP in frames of IEEE 802.3 with SNAP",
+        "RFC 1122 2.3.3", "0", "",
+    ),
 )  # fmt: skip

@@ -24,6 +24,11 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.BOTH, link_default=1,
     ),
     Sysctl(
+        "ip.autojoin_own", 0, "flag", 0, 1,
+        "take a group that an address joins (autojoin) for an address of this host",
+        "RFC 1122 3.2.1.3", "1", "",
+    ),
+    Sysctl(
         "ip.bc_forwarding", 0, "flag", 0, 1,
         "forward broadcasts to a connected network",
         "RFC 2644 2; RFC 1812 5.3.5.2; Linux bc_forwarding", "0", "",
@@ -111,6 +116,11 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "an address of lo makes its whole network local (127.0.0.2 with 127.0.0.1/8); 0 only"
         " itself",
         "RFC 1122 3.2.1.3(g); Linux fib_add_ifaddr", "1", "0",
+    ),
+    Sysctl(
+        "ip.loopback_leaves", 0, "flag", 0, 1,
+        "send to 127.0.0.0/8 by a wire where the sender insists on it",
+        "RFC 1122 3.2.1.3(g)", "1", "",
     ),
     Sysctl(
         "ip.loopback_own", 1, "flag", 0, 1,
@@ -208,6 +218,11 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.EITHER,
     ),
     Sysctl(
+        "ip.source_zero", 0, "flag", 0, 1,
+        "send IPv4 from 0.0.0.0 where no interface has an address for it",
+        "RFC 1122 3.2.1.3(a)", "1", "",
+    ),
+    Sysctl(
         "ip.src_valid_mark", 0, "flag", 0, 1,
         "the answer that ip.rp_filter looks for has the mark of the packet",
         "Linux src_valid_mark", "0", "none",
@@ -223,5 +238,15 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.subnet_broadcast", 1, "flag", 0, 1,
         "the last address of a connected network is its broadcast address; 0 a host like others",
         "RFC 1122 3.3.6; Linux fib_add_ifaddr", "1", "0",
+    ),
+    Sysctl(
+        "ip.zero_is_own", 0, "flag", 0, 1,
+        "take 0.0.0.0 and :: as destination for this host itself",
+        "RFC 1122 3.2.1.3(a); RFC 4291 2.5.2", "1", "",
+    ),
+    Sysctl(
+        "ip.zeronet", 0, "flag", 0, 1,
+        "take packets from 0.0.0.0/8, but for 0.0.0.0 itself",
+        "RFC 1122 3.2.1.3(b)", "1", "",
     ),
 )  # fmt: skip

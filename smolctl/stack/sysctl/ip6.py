@@ -47,6 +47,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 3493 5.3; Linux bindv6only", "0", "",
     ),
     Sysctl(
+        "ip6.check_source", 1, "flag", 0, 1,
+        "drop IPv6 packets from one of our own addresses, and from :: if they test no address",
+        "RFC 4291 2.5.2", "0", "",
+    ),
+    Sysctl(
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
         "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
+from smolctl.stack.sysctl.deviations import EXACT
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.precedence import Assignment, Level
 
@@ -100,6 +101,12 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("linux", "what Linux does with its defaults", "Linux 6.18; the sysctls' defaults"),
+        Profile(
+            "linux-exact",
+            "what Linux does with its defaults, where a stack differs from it on purpose, too",
+            "Linux 6.18; docs/reference/deviations.md",
+            EXACT,
+        ),
         Profile(
             "rfc1122",
             "what RFC 1122 requires of a host where Linux chose otherwise",

@@ -14,4 +14,9 @@ UDP_SYSCTLS: tuple[Sysctl, ...] = (
         " 64 bytes",
         "Linux wmem_default", "212992", "chosen by the caller",
     ),
+    Sysctl(
+        "udp.tell_bound", 1, "flag", 0, 1,
+        "tell a socket that is bound to a device, too, that a neighbor did not answer",
+        "RFC 1122 4.1.3.3", "0", "",
+    ),
 )  # fmt: skip

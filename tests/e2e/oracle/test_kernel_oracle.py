@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
+from smolctl.stack.sysctl.deviations import EXACT
 from tests.e2e.kit import Row
 from tests.e2e.oracle.oracle import Oracle
 from tests.e2e.oracle.oracle_cases import NETWORK, QUESTIONS, SCRIPTS
@@ -48,6 +49,11 @@ def test_route_get_answers_agree(oracle: Oracle) -> None:
     assert len({str(theirs) for theirs, _ in answers.values()}) >= 30
     for question, answer in OTHER_ANSWERS.items():
         assert oracle.ask(question) == (answer.kernel, answer.smolctl), answer.reason
+    for key in ("ip.zero_is_own", "ip.loopback_leaves"):  # as in profile linux-exact
+        oracle.smolctl("sysctl", f"{key}={EXACT[key]}", check=True)
+    for question in ("0.0.0.0", "127.0.0.1 oif tap0"):
+        theirs, ours = oracle.ask(question)
+        assert ours == theirs, question
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -58,7 +58,8 @@ def test_smoltcp_0_13_differs_from_0_12_in_nothing_that_a_sysctl_says() -> None:
 
 def test_an_unknown_profile_is_told_which_there_are() -> None:
     with pytest.raises(
-        InvalidArgument, match=r"linux, rfc1122, smoltcp-0\.9, smoltcp-0\.12, smoltcp-0\.13"
+        InvalidArgument,
+        match=r"linux, linux-exact, rfc1122, smoltcp-0\.9, smoltcp-0\.12, smoltcp-0\.13",
     ):
         profile("smoltcp")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from smolctl.errors import InvalidArgument, NotFound
+from smolctl.stack.sysctl.deviations import EXACT
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.settings import SYSCTLS, Settings, sysctl
 
@@ -108,14 +109,6 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     known = [item for item in SYSCTLS.values() if item.linux != "none"]
     differs = {item.key for item in known if item.linux != str(item.show(item.default))}
     # Linux counts packets that wait for a neighbor in bytes since 3.3, fragments in bytes alone.
-    # A dead gateway is passed over among several next hops as among several routes.
-    multipath = {"ip.fib_multipath_use_neigh", "ip.multipath_carrier"}
-    # RFC 1122 3.2.2.2 wants the new gateway on the link, which Linux' shared_media does not ask;
-    # beside that its secure_redirects has no effect. That strangers are told no time is a choice.
-    redirects = {"ip.shared_media", "ip.secure_redirects"}
     counted = {"ip.frag_max_datagrams", "ip6.frag_max_datagrams", "neigh.unres_qlen"}
-    # RFC 4821: Linux has it switched off; here, a link that drops without a word is found.
-    probing = "tcp.mtu_probing"
-    # RFC 4429: a link-local address is of use at once, as its user expects of a cable.
-    untimed = {"nd.optimistic_dad", "icmp.answer_timestamp"}
-    assert differs == {*counted, *redirects, *untimed, *multipath, probing}
+    assert differs == {*counted, *EXACT}
+    assert {key: SYSCTLS[key].linux.partition(",")[0] for key in EXACT} == EXACT

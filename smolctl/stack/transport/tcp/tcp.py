@@ -239,6 +239,7 @@ class Tcp(TcpTable):
             raise InvalidArgument("port 0 cannot be connected to")
         if zone is not None:
             self.interfaces.named(zone)
+        peer = self.networks.for_address(peer).meant(peer, socket.local)
         way = self._way_to(socket, peer, port, zone)
         local = socket.local if socket.local is not None else way.src
         if local is None:

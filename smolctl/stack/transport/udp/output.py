@@ -22,7 +22,7 @@ from smolctl.stack.transport.udp.outbound import Outbound
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
-from smolctl.wire.address import IPV6_MARK
+from smolctl.wire.address import IPV6_MARK, is_unspecified
 from smolctl.wire.ipv4 import Protocol
 
 _UDP = Protocol.UDP
@@ -47,7 +47,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         out = _decide(table, socket, item, now, trace)
         if out is None:
             return
-        if out.way.interface.settings["neigh.unres_qlen"]:
+        if out.way.interface.settings["neigh.unres_qlen"] and item.dst == like[1]:
             table.outbound.remember(like, out)
     else:
         trace.flow = out.flow_of(len(payload))
@@ -74,6 +74,8 @@ def _decide(
     recorder, settings = table.recorder, table.settings
     dst, dport, size = item.dst, item.dport, len(item.payload)
     net = table.networks.for_address(dst)
+    if is_unspecified(dst):
+        dst = item.dst = net.meant(dst, item.src or socket.local)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
     _check(table, socket, item, now, trace)
