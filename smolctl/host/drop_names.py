@@ -59,7 +59,7 @@ _ROWS: dict[str, _Row] = {
         "no socket takes the packet", "icmp-echo-unmatched", (),
         (_LISTENERS,),
     ),
-    "SOCKET_CLOSE": ("its socket was closed while it waited", "udp-send-purged", (), ()),
+    "SOCKET_CLOSE": ("its socket was closed while it waited", "", (), ()),
     "SOCKET_FILTER": (
         "the filter of the socket itself refused it (SO_ATTACH_FILTER, BPF)", "", (),
         ("ss -n{socket}bp 'sport = :{dport}'",),

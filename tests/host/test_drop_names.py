@@ -7,11 +7,12 @@ import pytest
 
 from smolctl.errors import DeviceError
 from smolctl.host.drop_names import BY_LINUX, LINUX, UNSPECIFIED
-from smolctl.host.drops import btf, program, tracefs
+from smolctl.host.drops import btf, program, source, tracefs
 from smolctl.host.drops.dropped import ARP, IPV4, IPV6, Dropped
 from smolctl.host.drops.facts import facts
 from smolctl.host.drops.hints import commands, question
 from smolctl.host.drops.naming import PLACES, names
+from smolctl.host.drops.rows import Room, row
 from smolctl.stack.reason import REASONS
 from tests.host.drops_world import CASES, OF_A_HOST, Case
 
@@ -72,6 +73,29 @@ def test_what_is_not_known_is_not_decided() -> None:
     assert commands(unread, facts(unread), None, None) == ((), ())
 
 
+def test_what_is_freed_off_a_packets_way_has_no_name() -> None:
+    for place in ("udp_destruct_common", "tun_queue_purge", "sk_stream_kill_queues"):
+        for linux in (UNSPECIFIED, "QUEUE_PURGE"):
+            left = arrived(CASES[1])._replace(linux=linux, place=f"{place}+0x1", dev="")
+            made = row(left, Room(None, known=False), whole=True)
+            assert "reason" not in made
+            assert "had not read it" in made["meaning"] or "nobody had read it" in made["meaning"]
+            assert made["fix"] == made["try"] == made["look"] == []
+            assert "ask" not in made
+    lookup = Dropped(1, UNSPECIFIED, "inet_rtm_getroute+0x9", IPV4, "lo", 1, 1, 0)
+    local = Dropped(1, "SOCKET_CLOSE", "unix_release_sock+0x9", iif=0)
+    assert [each.is_packet for each in (lookup, local, arrived(CASES[0]))] == [False, False, True]
+
+
+def test_a_namespace_without_a_name_is_that_of_a_process() -> None:
+    here = source.inode(None)
+    found = source.path_of(here)
+    assert found is not None
+    assert source.has(found, here)
+    assert source.path_of(0) is None
+    assert not source.has("/nowhere", here)
+
+
 def test_every_reason_of_ours_is_found_under_its_linux_name() -> None:
     reasons = {
         name: linux
@@ -81,10 +105,10 @@ def test_every_reason_of_ours_is_found_under_its_linux_name() -> None:
     assert len(reasons) > 100
     for name, linux in reasons.items():
         assert name in BY_LINUX[linux].names
-    for row in BY_LINUX.values():
-        assert {*row.names} <= REASONS.keys()
-        assert row.meaning[0].islower() or row.meaning.split()[0].isupper()
-        assert row.meaning[-1] not in ".;,"
+    for each in BY_LINUX.values():
+        assert {*each.names} <= REASONS.keys()
+        assert each.meaning[0].islower() or each.meaning.split()[0].isupper()
+        assert each.meaning[-1] not in ".;,"
     for found in PLACES.values():
         assert {*found} <= REASONS.keys()
 

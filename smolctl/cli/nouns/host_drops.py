@@ -1,6 +1,5 @@
 """``smolctl host drops``: what the kernel drops, as it happens."""
 
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from smolctl.host.drops.dropped import Dropped, Source
     from smolctl.host.drops.rows import Counts, Room, Row
 
-_NAMED = "/run/netns"
+_AGAIN_S = 1.0
+"""After this long it is looked again for the name of a namespace, seconds."""
 
 
 def _run(session: Session, args: Args) -> int:
@@ -37,7 +37,8 @@ def _run(session: Session, args: Args) -> int:
     try:
         watch.run(limit, wait_s)
     except KeyboardInterrupt:
-        session.out.end_line()
+        if session.out.width is not None:
+            session.out.line()  # the terminal has shown ^C
     finally:
         made.close()
     ok = limit is None or len(counts) >= limit
@@ -58,45 +59,38 @@ class _Where:
 
     def __init__(self, netns: str | None, everywhere: bool) -> None:
         from smolctl.host.drops import source
+        from smolctl.host.drops.rows import Room
 
-        self._netns, self._everywhere = netns, everywhere
+        self._everywhere = everywhere
         self.wanted = source.inode(netns)
-        self._names: dict[int, str] = {}
+        self._home = Room(netns)
+        self._rooms: dict[int, tuple[Room, float]] = {}
 
     def has(self, dropped: "Dropped") -> bool:
         """Return whether a packet is to be told."""
         return self._everywhere or dropped.net == self.wanted
 
-    def netns(self, dropped: "Dropped") -> str | None:
-        """Return the namespace of a packet for commands; None for the one in which we are."""
-        if not self._everywhere:
-            return self._netns
-        if dropped.net in (0, self.wanted):
-            return None
-        if dropped.net not in self._names:
-            self._names = _named()
-        return self._names.get(dropped.net)
+    def room(self, dropped: "Dropped") -> "Room":
+        """Return the namespace of a packet."""
+        from smolctl.host.drops import source
+        from smolctl.host.drops.rows import Room
+
+        net, now = dropped.net, time.monotonic()
+        if net == self.wanted:
+            return self._home
+        # The number of a namespace that has ended is soon another one's.
+        room, again = self._rooms.get(net, (None, 0.0))
+        if room is None or not (source.has(room.netns, net) if room.netns else now < again):
+            path = source.path_of(net)
+            room = Room(path, known=path is not None)
+            self._rooms[net] = room, now + _AGAIN_S
+        return room
 
     def label(self, dropped: "Dropped") -> str:
         """Return what tells a packet's namespace from ours; "" where nothing need do so."""
         if not self._everywhere or dropped.net in (0, self.wanted):
             return ""
-        return self.netns(dropped) or f"net:[{dropped.net}]"
-
-
-def _named() -> dict[int, str]:
-    """Return the namespaces that have a name, by inode."""
-    try:
-        names = os.listdir(_NAMED)
-    except OSError:
-        return {}
-    found = {}
-    for name in names:
-        try:
-            found[os.stat(f"{_NAMED}/{name}").st_ino] = name
-        except OSError:  # it was deleted meanwhile
-            continue
-    return found
+        return self.room(dropped).netns or f"net:[{dropped.net}]"
 
 
 class _Watch:
@@ -112,7 +106,6 @@ class _Watch:
     def __init__(self, out: Output, source: "Source", where: _Where, counts: "Counts") -> None:
         self._out, self._source, self._where, self._counts = out, source, where, counts
         self._homeless = self._lost = 0
-        self._rooms: dict[str, Room] = {}
 
     def run(self, limit: int | None, wait_s: float | None) -> None:
         """Tell so many drops, or those of so many seconds; None is no limit."""
@@ -133,19 +126,18 @@ class _Watch:
             self._source.wait(left)
 
     def _tell(self, dropped: "Dropped") -> None:
-        from smolctl.host.drops.rows import Room, row
+        from smolctl.host.drops.rows import row
 
+        if not dropped.is_packet:
+            return
         if not self._where.has(dropped):
             self._homeless += not dropped.net
             return
-        netns, label = self._where.netns(dropped), self._where.label(dropped)
-        if label not in self._rooms:
-            self._rooms[label] = Room(netns, known=netns is not None or not label)
         out = self._out
         everything = out.options.verbose or out.options.oneline
         whole = everything or not self._counts.has(dropped)
-        made = row(dropped, self._rooms[label], whole=whole)
-        if label:
+        made = row(dropped, self._where.room(dropped), whole=whole)
+        if label := self._where.label(dropped):
             made = {**made, "netns": label}
         first = self._counts.add(dropped, made)
         if out.options.json:

@@ -120,6 +120,11 @@ def _flags(mask: int, wanted: int) -> Callable[[Dropped, Facts], bool]:
     return lambda dropped, facts: facts.flags is not None and facts.flags & mask == wanted
 
 
+def _waited_for_neighbor(dropped: Dropped, facts: Facts) -> bool | None:
+    """Return whether it may have; a socket that is closed throws its queues away, too."""
+    return None if facts.family and dropped.dev not in ("", "lo") else False
+
+
 CHECKS: dict[str, Check] = {
     "rx-vlan-unknown": lambda dropped, facts: dropped.untagged,
     "rx-not-our-mac": lambda dropped, facts: not dropped.untagged,
@@ -184,7 +189,7 @@ CHECKS: dict[str, Check] = {
     "tx-queue-full": lambda dropped, facts: False if dropped.no_carrier else None,
     "tx-no-route": _has_no_way,
     "tx-iface-down": lambda dropped, facts: False if _came_in(dropped, facts) else None,
-    "neigh-queue-purged": lambda dropped, facts: facts.family != 0,
+    "neigh-queue-purged": _waited_for_neighbor,
 }
 """The tests by reason; what has none is taken at Linux's word."""
 WITHOUT_PACKET = {

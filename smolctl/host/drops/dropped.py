@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 IPV4, ARP, IPV6 = 0x0800, 0x0806, 0x86DD
 
+_LOOKUPS = ("inet_rtm_getroute", "inet6_rtm_getroute")
+
 
 class Dropped(NamedTuple):
     """A packet that the kernel dropped.
@@ -54,6 +56,15 @@ class Dropped(NamedTuple):
         """
         mine = bool(self.mac) and self.ethernet[:6] == self.mac
         return self.linux == "OTHERHOST" and mine
+
+    @property
+    def is_packet(self) -> bool:
+        """Return whether it is one of the network.
+
+        The kernel makes one to look a route up, and frees it; and messages of local sockets look
+        like packets without device and protocol.
+        """
+        return self.function not in _LOOKUPS and bool(self.protocol or self.dev or self.iif)
 
 
 class Source(Protocol):

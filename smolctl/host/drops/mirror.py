@@ -35,12 +35,14 @@ class Answer(NamedTuple):
         why: that of this very packet, in one line.
         fix: commands of the host that let it through.
         look: what else to do, where there are none; "" for nothing.
+        exact: it is about the very frame, and not about one with the same headers.
     """
 
     reason: str
     why: str
     fix: tuple[str, ...]
     look: str
+    exact: bool
 
 
 class Mirror:
@@ -80,7 +82,8 @@ class Mirror:
         commands, dev = self._host.commands, str(row.get("dev", dropped.dev))
         fixes = (commands.fix(command, dev) for command in row["fix"])
         why, look = (commands.said(str(row.get(key, "")), dev) for key in ("why", "look"))
-        return Answer(row["reason"], why, tuple(each for each in fixes if each), look)
+        exact = trace is not None and trace.question is None
+        return Answer(row["reason"], why, tuple(each for each in fixes if each), look, exact)
 
     def _happen(self, stack: Stack, dropped: Dropped, facts: Facts) -> Trace | None:
         whole = len(dropped.packet) == dropped.size

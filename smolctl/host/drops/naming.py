@@ -25,7 +25,16 @@ _SEEN = {fault.value for fault in (*Fault, *Fault6, *TcpFault)}
 """Reasons that the bytes of a packet show."""
 
 PLACES: dict[str, tuple[str, ...]] = {
-    # Measured on Linux 6.18, and read in its source; all are NOT_SPECIFIED there.
+    # Measured on Linux 6.18, and read in its source; all are NOT_SPECIFIED there. Those without a
+    # name drop what is wrong with the packet's bytes.
+    **dict.fromkeys(
+        (
+            "__netif_receive_skb_core", "arp_rcv", "ip_rcv_core", "ip6_rcv_core",
+            "ip_local_deliver_finish", "ip6_input_finish", "ipv6_parse_hopopts", "ip6_parse_tlv",
+            "ipv6_destopt_rcv",
+        ),
+        (),
+    ),
     "skb_vlan_untag": ("rx-vlan-truncated",),
     "llc_rcv": ("rx-llc-bad-length",),
     "arp_process": ("arp-target-not-ours",),
@@ -65,6 +74,8 @@ def names(dropped: Dropped, facts: Facts) -> tuple[str, ...]:
 
     One alone is certain, as far as the packet and the code that dropped it tell.
     """
+    if not is_known(dropped):
+        return ()
     if facts.fault is not None and _tells(dropped.linux, facts.fault):
         return (facts.fault,)
     row = BY_LINUX.get(dropped.linux)
@@ -76,6 +87,15 @@ def names(dropped: Dropped, facts: Facts) -> tuple[str, ...]:
     checked = [(name, _check(name, dropped, facts)) for name in found if _fits(name, facts)]
     sure = tuple(name for name, result in checked if result)
     return sure[:1] or tuple(name for name, result in checked if result is None)
+
+
+def is_known(dropped: Dropped) -> bool:
+    """Return whether it can be known why it was dropped.
+
+    Where Linux has no reason, the function must be one that drops packets on their way. Others free
+    them for other reasons: a socket that is closed frees what nobody has read.
+    """
+    return dropped.linux != UNSPECIFIED or dropped.function in PLACES
 
 
 def _tells(linux: str, fault: str) -> bool:

@@ -6,13 +6,23 @@ from typing import Any
 from smolctl.host.drop_names import BY_LINUX, UNSPECIFIED
 from smolctl.host.drops import hints
 from smolctl.host.drops.dropped import Dropped
-from smolctl.host.drops.facts import Facts, facts, summary
+from smolctl.host.drops.facts import ICMPV6, IGMP, Facts, facts, summary
 from smolctl.host.drops.listeners import Listeners
 from smolctl.host.drops.mirror import Mirror
-from smolctl.host.drops.naming import names
+from smolctl.host.drops.naming import is_known, names
 from smolctl.stack.reason import REASONS
 
 Row = dict[str, Any]
+_FREED = {
+    **dict.fromkeys(
+        ("udp_destruct_common", "inet_sock_destruct", "sk_stream_kill_queues"),
+        "its socket was closed, and nobody had read it",
+    ),
+    "tun_queue_purge": "the program that has the TUN or TAP closed it, and had not read it",
+    "ip6_finish_output2": "a packet to a group of this host alone is not sent by any link",
+}
+"""Meanings of what functions free that are not in the way of a packet."""
+_GROUPS = (("ip-multicast-not-joined",), ("ip6-multicast-not-joined",))
 _Kind = tuple[str, str, tuple[str, ...]]
 
 
@@ -45,15 +55,19 @@ def row(dropped: Dropped, room: Room, *, whole: bool) -> Row:
     """
     known = facts(dropped)
     found = room.names(dropped, known)
-    said = room.mirror.ask(dropped, known) if room.mirror and (whole or len(found) != 1) else None
-    if said is not None and not found and dropped.linux == UNSPECIFIED:
+    said = None
+    if room.mirror is not None and is_known(dropped) and (whole or len(found) != 1):
+        said = room.mirror.ask(dropped, known)
+    if said is not None and not found and said.exact and dropped.linux == UNSPECIFIED:
         found = (said.reason,)
     if said is not None and said.reason not in found:
         said = None  # Linux knows better
     found = (said.reason,) if said is not None else found
     change, look = hints.commands(dropped, known, found[0] if found else None, room.netns)
     fix = said.fix if said is not None else ()
-    if fix:
+    if room.mirror is None or _is_for_others(found, known):
+        fix = change = look = ()  # there is no way in, or nothing to mend
+    elif fix:
         change = look = ()
     elif said is not None and said.look and not change and not look:
         look = (said.look,)
@@ -71,9 +85,15 @@ def row(dropped: Dropped, room: Room, *, whole: bool) -> Row:
     made |= {"mark": dropped.mark} if dropped.mark else {}
     made |= {"why": said.why} if said is not None else {}
     made |= {"fix": list(fix), "try": list(change), "look": list(look)}
-    entrance = room.mirror.entrance(dropped) if room.mirror is not None else dropped.dev
-    asked = hints.question(dropped, known, entrance, room.netns)
+    asked = None
+    if room.mirror is not None and is_known(dropped):
+        asked = hints.question(dropped, known, room.mirror.entrance(dropped), room.netns)
     return made | ({"ask": asked} if asked else {})
+
+
+def _is_for_others(found: tuple[str, ...], known: Facts) -> bool:
+    """Return whether routers and neighbors talk in a group that is not ours."""
+    return found[:1] in _GROUPS and known.protocol in (IGMP, ICMPV6)
 
 
 def meaning(dropped: Dropped, found: tuple[str, ...]) -> str:
@@ -81,6 +101,8 @@ def meaning(dropped: Dropped, found: tuple[str, ...]) -> str:
     row = BY_LINUX.get(dropped.linux)
     if len(found) == 1:
         return REASONS[found[0]].summary.replace("this stack", "this host")
+    if dropped.function in _FREED and dropped.linux in (UNSPECIFIED, "QUEUE_PURGE"):
+        return _FREED[dropped.function]
     return row.meaning if row is not None else "a reason that is not known here"
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from smolctl.device.host import namespace_path
 from smolctl.errors import DeviceError
@@ -11,6 +12,7 @@ from smolctl.host.drops.probe import Probe
 from smolctl.host.drops.tracefs import Tracefs
 from smolctl.ops.args import Args
 
+_NAMED = "/run/netns"
 HERE = "/proc/thread-self/ns/net"
 """File of the namespace in which the thread is."""
 
@@ -29,6 +31,33 @@ def inode(netns: str | None) -> int:
         return os.stat(path).st_ino
     except OSError as error:
         raise DeviceError(f"cannot look at {path}: {error.strerror}") from None
+
+
+def path_of(net: int) -> str | None:
+    """Return a name or path by which a network namespace can be entered; None if it has none.
+
+    Args:
+        net: its inode. One without a name, such as that of a container, is that of a process.
+    """
+    if not net:
+        return None
+    with suppress(OSError):
+        for name in os.listdir(_NAMED):
+            if has(name, net):
+                return name
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if has(f"/proc/{pid}/ns/net", net):
+            return f"/proc/{pid}/ns/net"
+    return None
+
+
+def has(netns: str, net: int) -> bool:
+    """Return whether a name or path is still that of a network namespace."""
+    path = netns if netns.startswith("/") else f"{_NAMED}/{netns}"
+    try:
+        return os.stat(path).st_ino == net
+    except OSError:  # it is gone
+        return False
 
 
 def best(net: int) -> Source:
