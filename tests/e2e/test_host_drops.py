@@ -10,7 +10,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-from smolctl.host.drops import tracefs
+from smolctl.host.drops import bpf, btf, program, source, tracefs
 from smolctl.host.drops.dropped import Dropped
 from tests.docs import host_page
 from tests.e2e.kit import Peer, as_ordinary_user, ordinary_user
@@ -121,6 +121,30 @@ def test_only_root_is_told() -> None:
     assert ended.stderr == "smolctl: only root may see the kernel's drops; run it with sudo\n"
 
 
+def test_a_kernel_without_the_socket_takes_the_program(peer: Peer) -> None:
+    """The tracepoint has no socket before Linux 6.11."""
+    layout = program.layout(btf.read())._replace(socket=None)
+    ring, lost = bpf.Ring(4096), bpf.Counter()
+    opened = []
+    try:
+        code = program.code(layout, ring.fd, lost.fd, source.inode(peer.namespace.name))
+        opened.append(bpf.load(code))
+        opened.append(bpf.attach(opened[0], "kfree_skb"))
+        for _ in range(20):  # the ring has room for 7
+            lose(peer)
+        ring.wait(5)
+        first, *others = [program.parse(record, layout) for record in ring.take()]
+        assert (first.name, first.network[:1], first.size) == ("lo", b"\x45", 33)
+        assert lost.value() >= 40 - 1 - len(others) > 20
+        with pytest.raises(OSError, match="bpf"):
+            bpf.load(code[8:])
+    finally:
+        for fd in opened:
+            os.close(fd)
+        ring.close()
+        lost.close()
+
+
 # --- without a program in the kernel --------------------------------------------------------------
 
 
@@ -128,7 +152,7 @@ def test_tracing_tells_reason_place_and_device(peer: Peer) -> None:
     root = tracefs.find()
     stale = f"{root}/instances/smolctl-drops-{os.getpid()}-1"
     os.mkdir(stale)  # of a process that is gone: this one began at another time
-    source = tracefs.Tracefs(root)
+    tracing = tracefs.Tracefs(root)
     try:
         assert not os.path.exists(stale)
         mine = [name for name in os.listdir(f"{root}/instances") if f"-{os.getpid()}-" in name]
@@ -137,13 +161,13 @@ def test_tracing_tells_reason_place_and_device(peer: Peer) -> None:
 
         def heard() -> bool:
             lose(peer)
-            source.wait(1)
-            found.extend(source.take())
+            tracing.wait(1)
+            found.extend(tracing.take())
             return any(each.protocol == 0x86DD and each.dev == "lo" for each in found)
 
         wait_until(heard, "drops")
     finally:
-        source.close()
+        tracing.close()
     first = next(each for each in found if each.function == "__udp4_lib_rcv")
     assert (first.linux, first.dev, first.net, first.packet) == ("NO_SOCKET", "lo", 0, b"")
     assert not {*mine} & {*os.listdir(f"{root}/instances")}

@@ -131,6 +131,7 @@ def test_this_kernel_has_no_reason_that_the_table_lacks() -> None:
         }
     layout = program.layout(types)
     assert 0 < layout.size <= program.SKB_MAX
+    assert len(program.code(layout, 3, 4, 7)) > len(program.code(layout, 3, 4, 0)) > 500
     with pytest.raises(btf.Unknown, match=r"sk_buff\.nowhere"):
         types.offset("sk_buff", "nowhere")
     with pytest.raises(btf.Unknown):

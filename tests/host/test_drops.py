@@ -25,10 +25,13 @@ from tests.host.drops_world import CASES, OF_A_HOST, Case, DropsWorld
 from tests.host.twin.asking import why
 from tests.kit import drops
 from tests.kit.netns import Namespace, require_root_and
+from tests.kit.process import run
 
 pytestmark = pytest.mark.netns
 _PATIENCE_S = 5.0
 SOME = Dropped(1, "NO_SOCKET", "")
+BY_NAME = {case.name: case for case in (*CASES, *OF_A_HOST)}
+FIXED = ("reverse path", "forwarding is off")
 STRIDE = 3
 """Of so many cases, one is asked about by its command."""
 
@@ -40,6 +43,7 @@ class Said(NamedTuple):
     rows: list[Row]
     predicted: str
     asked: str = ""
+    fixed: tuple[str, ...] = ()
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +67,21 @@ def said() -> Iterator[dict[str, Said]]:
                 found[case.name] = Said(linux, rows, predict(case, mirror))
             for case in group[::STRIDE]:
                 found[case.name] = found[case.name]._replace(asked=answer(found[case.name].rows))
+        for name in FIXED:
+            found[name] = found[name]._replace(fixed=mended(BY_NAME[name], world, watched))
         yield found
     finally:
         watched.close()
         world.close()
         namespace.close()
+
+
+def mended(case: Case, world: DropsWorld, watched: Source) -> tuple[str, ...]:
+    """Run the fix that is shown for a drop; return it, and what Linux says to the packet then."""
+    (before,) = provoked(case, world, watched)
+    (fix,) = row(before, Room(world.netns), whole=True)["fix"]
+    run(["sh", "-c", fix], check=True)
+    return (fix, *(each.linux for each in provoked(case._replace(linux=()), world, watched)))
 
 
 def provoked(case: Case, world: DropsWorld, watched: Source) -> list[Dropped]:
@@ -115,6 +129,15 @@ def test_the_command_that_asks_about_a_drop_gives_the_same_reason(said: dict[str
     assert len(asked) >= 6
     for name, found in asked.items():
         assert found.asked == found.rows[0]["reason"], name
+
+
+def test_a_fix_that_is_shown_lets_the_packet_through(said: dict[str, Said]) -> None:
+    fixes = [said[name].fixed for name in FIXED]
+    assert [fix.partition(" sysctl -w ")[2] for fix, *_ in fixes] == [
+        "net.ipv4.conf.tap0.rp_filter=2",
+        "net.ipv4.ip_forward=1",
+    ]
+    assert [more for _, *more in fixes] == [[], []]
 
 
 def test_rows_are_as_the_schema_says(said: dict[str, Said]) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _AGAIN_S = 1.0
 """After this long it is looked again for the name of a namespace, seconds."""
 
+_OTHERS = {"inet": (0x86DD,), "inet6": (0x0800, 0x0806)}
+"""Ethertypes that are not of a family."""
+
 
 def _run(session: Session, args: Args) -> int:
     from smolctl.host.drops import source
@@ -106,6 +109,7 @@ class _Watch:
     def __init__(self, out: Output, source: "Source", where: _Where, counts: "Counts") -> None:
         self._out, self._source, self._where, self._counts = out, source, where, counts
         self._homeless = self._lost = 0
+        self._skipped = _OTHERS.get(out.options.family or "", ())
 
     def run(self, limit: int | None, wait_s: float | None) -> None:
         """Tell so many drops, or those of so many seconds; None is no limit."""
@@ -128,7 +132,7 @@ class _Watch:
     def _tell(self, dropped: "Dropped") -> None:
         from smolctl.host.drops.rows import row
 
-        if not dropped.is_packet:
+        if not dropped.is_packet or dropped.protocol in self._skipped:
             return
         if not self._where.has(dropped):
             self._homeless += not dropped.net

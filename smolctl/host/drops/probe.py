@@ -35,11 +35,9 @@ class Probe:
     def __init__(self, net: int) -> None:
         types = btf.read()
         self._layout = program.layout(types)
-        self._names = {
-            number: _short(name)
-            for number, name in types.values("skb_drop_reason").items()
-            if name not in _NOT_DROPS
-        }
+        values = types.values("skb_drop_reason")
+        self._names = {number: _short(name) for number, name in values.items()}
+        self._not_drops = {number for number, name in values.items() if name in _NOT_DROPS}
         self._symbols = Symbols()
         self._open: list[int] = []
         self._lost = bpf.Counter()
@@ -65,7 +63,7 @@ class Probe:
         behind = time.time_ns() - time.monotonic_ns()
         for record in self._ring.take():
             copy = program.parse(record, self._layout)
-            if copy.reason in self._names or copy.reason > max(self._names):
+            if copy.reason not in self._not_drops:
                 yield self._told(copy, behind)
 
     def _told(self, copy: program.Copy, behind: int) -> Dropped:

@@ -1,26 +1,28 @@
 """Names of the kernel's code, from /proc/kallsyms."""
 
+import re
 from bisect import bisect_right
 from functools import cached_property
+
+_FUNCTIONS = re.compile(rb"^([0-9a-f]+) [tTwW] (\S+)", re.MULTILINE)
 
 
 class Symbols:
     """The kernel's functions by address; they are read when the first one is asked for."""
 
     @cached_property
-    def _sorted(self) -> tuple[list[int], list[str]]:
+    def _sorted(self) -> list[tuple[bytes, bytes]]:
+        """The addresses, which all have the same number of digits, and the names."""
         try:
-            with open("/proc/kallsyms") as file:
-                lines = [line.split(None, 3) for line in file]
+            with open("/proc/kallsyms", "rb") as file:
+                return sorted(_FUNCTIONS.findall(file.read()))
         except OSError:
-            return [], []
-        rows = sorted((int(each[0], 16), each[2]) for each in lines if each[1] in "tTwW")
-        # Where kernel.kptr_restrict hides the addresses, all of them are 0.
-        rows = [row for row in rows if row[0]]
-        return [at for at, _ in rows], [name for _, name in rows]
+            return []
 
     def name(self, address: int) -> str:
         """Return the function at an address with the place in it: "udp_rcv+0x1f"; "" if unknown."""
-        places, names = self._sorted
-        found = bisect_right(places, address) - 1
-        return f"{names[found]}+{address - places[found]:#x}" if found >= 0 else ""
+        wanted = b"%016x" % address
+        found = bisect_right(self._sorted, (wanted, b"\xff")) - 1
+        at, name = self._sorted[found] if found >= 0 else (b"0", b"")
+        # Where kernel.kptr_restrict hides the addresses, all of them are 0.
+        return f"{name.decode()}+{address - int(at, 16):#x}" if int(at, 16) else ""

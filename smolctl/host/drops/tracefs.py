@@ -32,8 +32,8 @@ def refused() -> DeviceError:
     if os.geteuid():
         return DeviceError("only root may see the kernel's drops", hint="run it with sudo")
     return DeviceError(
-        "the kernel tells its drops to root of the machine, not to that of a container",
-        hint="run it outside of the container, with --netns",
+        "the kernel lets nobody trace it here: this is a container, or it is locked down",
+        hint="on the machine itself: smolctl host drops --all",
     )
 
 

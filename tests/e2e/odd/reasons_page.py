@@ -164,8 +164,8 @@ Both hosts have 10.0.0.1/24 and 2001:db8::1/64 on an Ethernet interface, and the
 10.0.0.2 and 2001:db8::2. `smolctl explain NAME` explains a reason of smolctl.
 
 - Where smolctl gives a reason, it dropped the frame. Linux's drop reason comes from the tracepoint
-  skb:kfree_skb, which an administrator must know and switch on; where it is empty, Linux took the
-  frame, or threw it away without a reason. The counters are those of /proc/net/snmp, netstat and
+  skb:kfree_skb, which `smolctl host drops` shows; where it is empty, Linux took the frame, or threw
+  it away without a reason. The counters are those of /proc/net/snmp, netstat and
   snmp6.
 - An answer is what the host sends because of the frame; ICMP 3/3 is type 3 code 3, and a number
   behind it is the pointer or the MTU. What the host has learned follows: a neighbor with its MAC
