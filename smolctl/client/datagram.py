@@ -19,7 +19,7 @@ from time import monotonic_ns
 from typing import Any
 from weakref import ref
 
-from smolctl.client import options
+from smolctl.client import ancillary, options
 from smolctl.client.address import split
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
 from smolctl.client.datagram_calls import DatagramCalls
@@ -86,7 +86,9 @@ class DatagramSocket(DatagramCalls):
         self.__pid = os.getpid()
         self.__lock = Lock()
         # Destination -> what goes in front of a payload of at most so many bytes.
-        self.__known: dict[Address, tuple[bytes, int]] = {}
+        self.__known: dict[Address | ancillary.Sourced, tuple[bytes, int]] = {}
+        # Those of ``ancillary.OPTIONS`` that are set.
+        self.__wanted: list[tuple[int, int]] = []
         self.__zones: dict[str, int] = {}
         self.__client = Client.connect(self.stack, start=start)
         try:
@@ -160,12 +162,21 @@ class DatagramSocket(DatagramCalls):
             super().setsockopt(level, option, max(options.word("sndbuf", value), _SNDBUF_MIN))
         elif self.__foreign(level):
             raise plain(errno.ENOPROTOOPT)
+        elif (level, option) in ancillary.OPTIONS:
+            self.__want((level, option), on=options.word("details", value) != 0)
         elif name is not None:
             word = options.word(name, value)
             self.__command("set", **{name: word})
             self.__set[name] = self.__usual.get(name, 0) if word == -1 else word
         else:
             self.__set_otherwise(level, option, value)
+
+    def __want(self, what: tuple[int, int], *, on: bool) -> None:
+        wanted = [
+            each for each in ancillary.OPTIONS if (on if each == what else each in self.__wanted)
+        ]
+        self.__command("set", details=int(bool(wanted)))
+        self.__wanted = wanted
 
     def __set_otherwise(self, level: int, option: int, value: Any) -> None:
         try:
@@ -195,6 +206,8 @@ class DatagramSocket(DatagramCalls):
         name = options.NAMES.get(key) or options.READ.get(key)
         if level == socket.SOL_SOCKET and option in options.OWN:
             value = self.__own(option)
+        elif key in ancillary.OPTIONS and not self.__foreign(level):
+            value = int(key in self.__wanted)
         elif key in options.KEPT:
             return super().getsockopt(level, option, size)
         elif key == _SNDBUF:
@@ -271,7 +284,7 @@ class DatagramSocket(DatagramCalls):
         """
         return self.__put(data, address[-1])
 
-    def __put(self, data: Any, destination: Address) -> int:
+    def __put(self, data: Any, destination: Address | ancillary.Sourced) -> int:
         """Send a datagram; as ``sendto``."""
         if monotonic_ns() - self.__inbox.checked_ns > CHECK_NS:
             self.__inbox.check(self)
@@ -294,11 +307,14 @@ class DatagramSocket(DatagramCalls):
         """Send a datagram of the bytes of several buffers, to the peer by default.
 
         Raises:
-            OSError: as ``sendto``; EINVAL, ancillary data, of which a stack takes none.
+            OSError: as ``sendto``; EINVAL, ancillary data that is neither IP_PKTINFO nor
+                IPV6_PKTINFO, or a source that is not ours; ENODEV, no such interface.
         """
-        if ancdata:
-            raise plain(errno.EINVAL)
-        return self.sendto(b"".join(buffers), self.__destination(address))
+        payload, destination = b"".join(buffers), self.__destination(address)
+        src, ifindex = ancillary.source(self.__family, destination[0], ancdata)
+        if src or ifindex:
+            return self.__put(payload, ancillary.Sourced(destination, src, ifindex))
+        return self.__put(payload, destination)
 
     def send_many(self, payloads: Iterable[Buffer], address: Address | None = None) -> int:
         """Send datagrams to one destination, the peer by default; return how many were sent.
@@ -353,11 +369,14 @@ class DatagramSocket(DatagramCalls):
 
     # --- calls ------------------------------------------------------------------------------------
 
-    def __ask(self, payload: bytes, destination: Address) -> None:
+    def __ask(self, payload: bytes, destination: Address | ancillary.Sourced) -> None:
         """Send a datagram and wait for what the stack says to it."""
-        host, port, zone = self.__checked(destination)
+        address, src, ifindex = ancillary.parts(destination)
+        host, port, zone = self.__checked(address)
         dst = channel.number_of(socket.inet_pton(self.__family, host))
         front = channel.head(dst, port, zone)
+        if src or ifindex:
+            front = channel.head_from(front, src, ifindex)
         if self.__pid != os.getpid():  # in a child, nobody can be asked: see ``_call``
             self.__write(front + payload)
             return
@@ -454,9 +473,13 @@ class DatagramSocket(DatagramCalls):
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0
     ) -> tuple[bytes, list[Any], int, Address]:
-        """Return the payload, no ancillary data, MSG_TRUNC if it was cut off, and who sent it."""
+        """Return the payload, ancillary data as far as options ask for it, flags, and who sent it.
+
+        The flags are MSG_TRUNC and MSG_CTRUNC: something was cut off from either.
+        """
         payload, address = self.__take(flags)
-        return payload[:bufsize], [], _cut(len(payload) > bufsize), address
+        beside, more = ancillary.told(self.__wanted, address, ancbufsize)
+        return payload[:bufsize], beside, _cut(len(payload) > bufsize) | more, address
 
     def recvmsg_into(
         self, buffers: Any, ancbufsize: int = 0, flags: int = 0
@@ -469,7 +492,8 @@ class DatagramSocket(DatagramCalls):
             part = payload[done : done + len(view)]
             view[: len(part)] = part
             done += len(part)
-        return done, [], _cut(len(payload) > done), address
+        beside, more = ancillary.told(self.__wanted, address, ancbufsize)
+        return done, beside, _cut(len(payload) > done) | more, address
 
     def __take(self, flags: int) -> tuple[bytes, Address]:
         if flags & _ERRQUEUE:  # the errors of a stack's socket are raised

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic_ns
+from typing import Any, cast
 
 from smolctl.client.errors import GONE, gone, os_error
 from smolctl.control import channel
@@ -32,6 +33,16 @@ _WAIT_S = 0.01
 Address = tuple[str, int] | tuple[str, int, int, int]
 """IPv4 address and port; or IPv6 address, port, 0 and the number of the interface that is its zone
 (sin6_flowinfo and sin6_scope_id, RFC 3493 3.3)."""
+
+
+class Heard(tuple[Any, ...]):
+    """The address of a sender, with the details of what it sent.
+
+    Attributes:
+        details: see ``channel.Details``.
+    """
+
+    details: channel.Details
 
 
 class Inbox:
@@ -239,5 +250,10 @@ class Inbox:
         address: Address = (text, sport)
         if self._family == socket.AF_INET6:
             address = (text, sport, 0, zone)
+        details = channel.details_of(sender)
+        if details is not None:
+            heard = Heard(address)
+            heard.details = details
+            address = cast(Address, heard)
         self._names[sender] = address
         return address

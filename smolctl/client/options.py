@@ -8,6 +8,8 @@ from typing import Any
 
 from smolctl.client.errors import plain
 
+IP_PKTINFO, IP_RECVTTL = 8, 12
+"""Of ip(7): have recvmsg tell where a datagram was sent to, and its TTL; Python has no names."""
 IP_MTU_DISCOVER = 10
 """Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
 IP_RECVERR = 11

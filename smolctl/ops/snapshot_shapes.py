@@ -127,7 +127,7 @@ _SOCKET_KINDS = {
 UDP = Shape(
     UdpSocket(_NOT_YET),
     _SOCKET + " rcvbuf sndbuf ttl tos flow_label broadcast multicast_all multicast_ttl"
-    " multicast_loop multicast_dev drops rx_datagrams tx_datagrams",
+    " multicast_loop multicast_dev detailed drops rx_datagrams tx_datagrams",
     options=BYTES, multicast_src=ADDRESS, **_SOCKET_KINDS,
 )  # fmt: skip
 SEND_QUEUE = Shape(SendQueue(_NOT_YET), "", retry_ns=AGO, hop=HOP, last_ns=AGO)

@@ -2,6 +2,7 @@
 
 from smolctl.errors import AddressInUse, AddressNotAvailable, InvalidArgument, NoSuchDevice
 from smolctl.ops.args import Args
+from smolctl.ops.socket_names import numbered
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, SourceFilter
@@ -116,9 +117,6 @@ def _named(stack: Stack, args: Args) -> str | None:
     """Return the interface with the number or the name that is given, None when neither is."""
     index = args.integer("index", 0, _MAX_INDEX)
     if index:
-        for interface in stack.interfaces.values():
-            if interface.index == index:
-                return interface.name
-        raise NoSuchDevice(f"no interface has the number {index}", hint="smolctl link show")
+        return numbered(stack.interfaces, index)
     name = args.text("dev")
     return None if name is None else stack.interface(name).name

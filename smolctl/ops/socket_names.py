@@ -36,6 +36,18 @@ class Name(NamedTuple):
     dev: str | None
 
 
+def numbered(interfaces: Interfaces, index: int) -> str:
+    """Return the name of the interface that has a number.
+
+    Raises:
+        NoSuchDevice: none has it.
+    """
+    for interface in interfaces.values():
+        if interface.index == index:
+            return interface.name
+    raise NoSuchDevice(f"no interface has the number {index}", hint="smolctl link show")
+
+
 class SocketNames:
     """The names of one socket.
 
@@ -129,10 +141,7 @@ class SocketNames:
             return Name(unmapped(address), None)
         if not zone or not is_scoped(address):
             return Name(address, None)  # Linux looks at the zone of no other address
-        for interface in self._interfaces.values():
-            if interface.index == zone:
-                return Name(address, interface.name)
-        raise NoSuchDevice(f"no interface has the number {zone}", hint="smolctl link show")
+        return Name(address, numbered(self._interfaces, zone))
 
     def _no_zone(self, address: int) -> InvalidArgument:
         shown = format_address(address)

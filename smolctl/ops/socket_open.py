@@ -18,7 +18,7 @@ from smolctl.errors import (
     SmolctlError,
     StackError,
 )
-from smolctl.ops import socket_group
+from smolctl.ops import socket_details, socket_group
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job
@@ -144,6 +144,8 @@ class SocketJob(Job):
         socket = self._socket
         if not socket.queue:
             return None
+        if socket.detailed:
+            return socket_details.message(self._stack, self._names, self._some())
         if self._stack.generation.number != self._generation:
             self._refresh()
         if len(socket.queue) == 1:
@@ -241,9 +243,12 @@ class SocketJob(Job):
             self._destinations.clear()
             self._command(said, now)
             return 1
-        dst, port, payloads, number, zone = said
+        dst, port, payloads, number, zone, *source = said
         if number:
             self._ask(payloads[0], said, now)
+            return 1
+        if any(source):
+            self._told(said, now)
             return 1
         try:
             plain = dst and not self._names.six
@@ -281,11 +286,31 @@ class SocketJob(Job):
             item = OutgoingDatagram(payload, dst, port, None, dev=dev)
             udp.send_from(self._socket, item, now)
 
+    def _told(self, said: wire.Sent, now: int) -> None:
+        """Send a datagram from a source of its own."""
+        try:
+            self._send_from(said, now)
+        except (StackError, SendRejected, NoBuffers) as error:
+            self._error = error.to_dict()
+            self._deliver(now)
+
+    def _send_from(self, said: wire.Sent, now: int) -> Name:
+        """Send a datagram by the interface, and from the source, that stand beside it."""
+        dst, zone = self._names.to_send(said.dst, said.zone)
+        src, dev = socket_details.source(self._stack, self._socket, said, dst)
+        dev = dev or zone
+        item = OutgoingDatagram(said.payloads[0], dst, said.port, src, dev=dev)
+        self._stack.udp.send_from(self._socket, item, now)
+        return Name(dst, dev)
+
     def _ask(self, payload: bytes, said: wire.Sent, now: int) -> None:
         """Send a datagram and answer whether it left, as a system call would."""
         try:
-            name = self._names.to_send(said.dst, said.zone)
-            self._send(payload, name, said.port, now)
+            if said.src or said.ifindex:
+                name = self._send_from(said, now)
+            else:
+                name = self._names.to_send(said.dst, said.zone)
+                self._send(payload, name, said.port, now)
         except SmolctlError as error:
             self._refuse(error, said.number)
         else:
@@ -343,6 +368,8 @@ class SocketJob(Job):
         for name in ("broadcast", "reuse", "reuseport", "multicast_loop", "multicast_all"):
             if name in args:
                 setattr(socket, name, args.integer(name, 0, 1) == 1)
+        if "details" in args:
+            socket.detailed = args.integer("details", 0, 1) == 1
         if "recverr" in args:
             self._all_errors = args.integer("recverr", 0, 1) == 1
         if "multicast_ttl" in args:
@@ -414,8 +441,8 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | 
     "bind": ("addr port zone family", SocketJob._bind),
     "connect": ("addr port zone family", SocketJob._connect),
     "set": (
-        "broadcast dev mark mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr"
-        " reuse reuseport tos ttl v6only",
+        "broadcast details dev mark mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf"
+        " recverr reuse reuseport tos ttl v6only",
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),

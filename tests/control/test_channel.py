@@ -40,6 +40,31 @@ def test_a_datagram_that_is_asked_about(
     assert said == channel.Sent(dst, port, (payload,), number, zone)
 
 
+@given(ADDRESS, ADDRESS, ZONE, PAYLOAD, st.integers(1, 0xFFFFFFFF))
+def test_a_datagram_may_name_its_source(
+    dst: int, src: int, ifindex: int, payload: bytes, number: int
+) -> None:
+    front = channel.head_from(channel.head(dst, 7, 3), src, ifindex)
+    whole = channel.Sent(dst, 7, (payload,), 0, 3, src, ifindex)
+    assert channel.parse_sent(front + payload) == whole
+    asked = channel.parse_sent(channel.ask(front, payload, number))
+    assert asked == whole._replace(number=number)
+
+
+@given(ADDRESS, ADDRESS, ZONE, st.binary(min_size=4, max_size=4), st.lists(PAYLOAD, min_size=1))
+def test_details_come_out_as_they_went_in(
+    src: int, dst: int, ifindex: int, answer: bytes, payloads: list[bytes]
+) -> None:
+    details = channel.Details(dst, ifindex, answer, 1, 255)
+    said = channel.with_details(channel.sender(src, 7, 3), details)
+    runs = channel.parse_received(channel.received([(said, payloads)], details=True))
+    assert isinstance(runs, list)
+    assert [payload for run in runs for payload in run.payloads] == payloads
+    for sender, _ in runs:
+        assert (channel.sender_of(sender), channel.details_of(sender)) == ((src, 7, 3), details)
+    assert channel.details_of(channel.sender(src, 7, 3)) is None
+
+
 @given(ADDRESS)
 def test_an_address_is_the_bytes_of_its_family(address: int) -> None:
     packed = channel.packed(address)

@@ -279,7 +279,7 @@ def learn_output(
     generation, sport = udp.generation.number, socket.port
     if out.medium is Medium.IP:
         target = udp.lookup(src, sport, dst, dport, out.name)
-        if target is not None and way.type is WayType.LOCAL:
+        if target is not None and way.type is WayType.LOCAL and not target.detailed:
             headers_len = net.header_len + HEADER_LEN
             socket.flows[dst, dport, asked_src] = LocalFlow(
                 generation, out, net.loopback.queue, target, src, sport, dst, dport, limit,

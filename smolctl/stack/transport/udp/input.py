@@ -49,18 +49,24 @@ def udp_input(table: UdpTable, packet: Packet) -> None:
         table.networks.for_address(dst).answer_error(packet, ErrorKind.PORT)
         return
     socket_deliver(packet, socket, datagram)
-    if not packet.looped:
+    if not packet.looped and not socket.detailed:
         table.learn_input(socket, packet)
 
 
 def socket_deliver(packet: Packet, socket: UdpSocket, datagram: RawDatagram) -> None:
     """Queue a datagram for its socket, within the socket's bound."""
     packet.step("socket", "pick", socket.bound)
-    if not socket.take(datagram):
+    if not socket.take(_detailed(packet, datagram) if socket.detailed else datagram):
         packet.record(reason.UDP_RCVBUF_FULL, **_count_drop(socket))
         return
     packet.trace.dev = packet.interface.name
     packet.trace.settle(_DELIVERED, packet.now)
+
+
+def _detailed(packet: Packet, datagram: RawDatagram) -> Datagram:
+    """Return a datagram with what its IP header says."""
+    header = packet.header
+    return Datagram(*datagram[:7], header.dscp_ecn, header.options, header.ttl)
 
 
 def _deliver_to_all(table: UdpTable, packet: Packet, datagram: RawDatagram) -> None:
@@ -95,7 +101,7 @@ def _deliver_to_all(table: UdpTable, packet: Packet, datagram: RawDatagram) -> N
     takers = [socket for socket in sockets if socket not in full]
     for socket in takers:
         packet.step("socket", "pick", socket.bound)
-        socket.take(datagram)
+        socket.take(_detailed(packet, datagram) if socket.detailed else datagram)
     packet.trace.dev = dev
     for socket in full if takers else full[1:]:
         packet.record(reason.UDP_COPY_LOST, **_count_drop(socket))

@@ -25,6 +25,7 @@ class Datagram(NamedTuple):
         dev: interface it came in by; at_ns: when.
         tos: type of service, the byte that DSCP and ECN are in (RFC 1122 4.1.4).
         options: of its IPv4 header, with what this stack put into them (RFC 1122 4.1.3.2).
+        ttl: TTL or hop limit; 0 unless its socket is ``detailed``.
     """
 
     payload: bytes
@@ -36,6 +37,7 @@ class Datagram(NamedTuple):
     at_ns: int
     tos: int = 0
     options: bytes = b""
+    ttl: int = 0
 
 
 RawDatagram = tuple[bytes, int, int, int, int, str, int] | Datagram
@@ -78,6 +80,7 @@ class UdpSocket(SocketBase):
         multicast_ttl: of what it sends to a group; None for the stack's default.
         multicast_loop: whether members on this stack get what it sends to a group.
         multicast_dev: by which interface it sends to groups, None for whichever the routes say.
+        detailed: it wants to know all of a datagram, which the fast path does not (IP_RECVTTL).
         multicast_src: from which address, when it is bound to none; None to choose one.
         send_queue: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
@@ -99,6 +102,7 @@ class UdpSocket(SocketBase):
     multicast_loop: bool = True
     multicast_dev: str | None = None
     multicast_src: int | None = None
+    detailed: bool = False
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
     drops: int = 0
@@ -146,7 +150,7 @@ class UdpSocket(SocketBase):
             return None
         raw = self.queue.popleft()
         self.queue_bytes -= len(raw[0]) + DATAGRAM_OVERHEAD
-        return raw if isinstance(raw, Datagram) else tuple.__new__(Datagram, (*raw, 0, b""))
+        return raw if isinstance(raw, Datagram) else tuple.__new__(Datagram, (*raw, 0, b"", 0))
 
     def receive_all(self) -> list[RawDatagram]:
         """Take all datagrams, oldest first, as plain tuples of ``Datagram``'s fields."""
