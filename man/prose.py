@@ -686,7 +686,16 @@ are.
 socket shows each bound socket, with the bytes in its receive queue, the size of that queue, and the
 number of datagrams that were dropped because it was full. A running ping has a socket of kind
 icmp. TCP's connections, handshakes and TIME-WAIT are shown as by ss(8), whose words -i and -e use:
-cwnd and ssthresh are segments, rto, rtt and timers milliseconds.
+cwnd and ssthresh are segments, rto, rtt and timers milliseconds. -e also tells whose user the
+program is, and reuseport of a socket that shares its port.
+
+Sockets of programs (docs/programs.md) have the options of socket(7), tcp(7), ip(7) and ipv6(7) that
+programs set, with the values and errors of Linux: SO_REUSEADDR, SO_REUSEPORT, SO_BINDTODEVICE,
+SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE,
+SO_BROADCAST, SO_PRIORITY; TCP_NODELAY, TCP_CORK, TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE,
+TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION, TCP_SYNCNT, TCP_LINGER2,
+TCP_NOTSENT_LOWAT, TCP_INFO; IP_TOS, IP_TTL, IP_MTU_DISCOVER, IP_RECVERR, IP_PKTINFO, IP_RECVTTL,
+IP_RECVTOS and those of IPv6, and those of groups. Others fail with ENOPROTOOPT.
 
 socket kill ends connections. The peer gets RST, and the program of each sees that its connection
 was aborted.

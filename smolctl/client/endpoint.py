@@ -107,7 +107,8 @@ async def start_server(
         client_connected_cb: called with reader and writer of each connection.
         host, port: to listen on; "" for every IPv4 address of the stack.
         stack, start: as for ``StreamSocket``.
-        more: ``limit``, ``ssl`` and what else ``asyncio.start_server`` takes.
+        more: ``reuse_port``, to share it with others (SO_REUSEPORT); ``limit``, ``ssl`` and what
+            else ``asyncio.start_server`` takes.
 
     Raises:
         OSError, SmolctlError: as ``StreamSocket``, its ``bind`` and its ``listen``.
@@ -115,6 +116,8 @@ async def start_server(
     made = await asyncio.to_thread(_stream, stack, start, host)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if more.pop("reuse_port", False):  # asyncio passes it over where it gets a socket
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind((host, port))
         return await asyncio.start_server(client_connected_cb, sock=made, backlog=backlog, **more)
     except BaseException:

@@ -69,7 +69,8 @@ def open_(ctx: Context, args: Args) -> Job:
         )
     six = args.family is IPV6
     socket = ctx.stack.udp.open(args.required("owner"), IPV6 if six else IPV4)
-    socket.pid, socket.uid = args.integer("pid", 1, 1 << 31), args.integer("uid", 0, 1 << 32) or 0
+    socket.pid, uid = args.integer("pid", 1, 1 << 31), args.integer("uid", 0, 1 << 32)
+    socket.uid = ctx.stack.shared.uid if uid is None else uid
     return SocketJob(ctx.stack, socket)
 
 

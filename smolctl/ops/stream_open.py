@@ -40,11 +40,9 @@ def open_(ctx: Context, args: Args) -> Job:
             hint="smolctl stack stop, then the program again: a daemon of its version starts",
             code="version-mismatch",
         )
-    program = Program(
-        args.required("owner"),
-        args.integer("pid", 1, 1 << 31),
-        args.integer("uid", 0, 1 << 32) or 0,
-    )
+    pid, uid = args.integer("pid", 1, 1 << 31), args.integer("uid", 0, 1 << 32)
+    own = ctx.stack.shared.uid
+    program = Program(args.required("owner"), pid, own if uid is None else uid)
     return HubJob(ctx.stack, program)
 
 

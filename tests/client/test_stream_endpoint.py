@@ -51,6 +51,8 @@ def test_errors_come_where_asyncio_has_them(running: Home) -> None:
         with pytest.raises(OSError, match="listens at port 8080"):
             await start_server(lambda *_: None, *HERE)
         server.close()
+        for shared in [await start_server(echo, *HERE, reuse_port=True) for _ in range(2)]:
+            shared.close()
 
     asyncio.run(asyncio.wait_for(main(), 30))
 

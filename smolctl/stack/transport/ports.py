@@ -56,22 +56,25 @@ class PortTable(Generic[S]):
         A group without a connected socket ends the search, even if a socket behind it is more
         specific, unless that is connected (Linux ``udp4_lib_lookup2``, ``inet_lhash2_lookup``).
         """
-        ends = src, sport, dst, dev
         for local in (dst, ANY):
-            sockets = [each for each in self._bound.get((local, dport), ()) if each.accepts(*ends)]
-            if len(sockets) == 1:
-                return sockets[0]
-            if not sockets:
+            bound = self._bound.get((local, dport))
+            if bound is None:
                 continue
+            if len(bound) == 1:
+                if bound[0].accepts(src, sport, dst, dev):
+                    return bound[0]
+                continue
+            sockets = [each for each in bound if each.accepts(src, sport, dst, dev)]
             for socket in reversed(self.at_port(dport)):  # who connected last counts
                 if socket.peer is not None and socket in sockets:
                     return socket
-            return self._of_groups(sockets, ends)
+            if sockets:
+                return self._of_groups(sockets, (src, sport, dst))
         return None
 
-    def _of_groups(self, sockets: list[S], ends: tuple[int, int, int, str]) -> S:
+    def _of_groups(self, sockets: list[S], ends: tuple[int, int, int]) -> S:
         """Return which socket gets a packet, of those that would, some in groups."""
-        src, sport, dst, _ = ends
+        src, sport, dst = ends
         best, best_score = sockets[0], -1
         for socket in sockets:
             score = socket.precedence(dst)
