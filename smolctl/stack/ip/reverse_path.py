@@ -22,15 +22,19 @@ def source_refused(
     Args:
         out: by which interface it is to be sent on.
     """
-    src, back = key.src or 0, _back(net, interface, key, out)
+    src, usual = key.src or 0, net.fib.usual_rules
+    if usual and not interface.settings["ip.rp_filter"]:
+        back = None
+    else:
+        back = _back(net, interface, key, out)
     if not interface.loopback:
-        own = _own(net, back)
+        own = net.fib.own(src) if usual or back is None else _own(net, back)
         if own is not None and own.type is RouteType.BROADCAST:
             return reason.IP_SRC_INVALID, {"ip": src, "cause": "broadcast"}
         ours = own is not None and own.type is RouteType.LOCAL
         if own is not None and ours and not interface.settings["ip.accept_local"]:
             return reason.IP_SRC_IS_OURS, _ours(net, interface, src, own)
-    failed = reverse_path(net, interface, back)
+    failed = None if back is None else reverse_path(net, interface, back)
     return None if failed is None else (reason.IP_REVERSE_PATH, failed)
 
 
@@ -46,12 +50,7 @@ def _ours(net: Network, interface: Interface, src: int, own: Route) -> dict[str,
 
 
 def _own(net: Network, back: RouteKey) -> Route | None:
-    """Return the route by which a source, where an answer would go, is our own.
-
-    By the table local alone while there are no rules but the usual, and by the rules otherwise.
-    """
-    if net.fib.usual_rules:
-        return net.fib.own(back.dst)
+    """Return the route by which a source, where an answer would go, is our own by the rules."""
     found = lookup(net.fib, back)
     return found if isinstance(found, Route) else None
 

@@ -73,9 +73,10 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         found = lookup_from(net, key, src)
     else:
         found = net.lookup(key)
-    if src is None and _is_lost(found):
-        found = net.lookup_again(key, found)
     lost = _is_lost(found)
+    if lost and src is None:
+        found = net.lookup_again(key, found)
+        lost = _is_lost(found)
     if bound is not None and lost and net.assumes_on_link:
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
@@ -233,8 +234,9 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
     if not out.loopback:
         if src is not None and is_loopback(src) and not _routes_loopback(net, out):
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": src})
-        leaves = net.settings["ip.loopback_leaves"] or _routes_loopback(net, out)
-        if is_loopback(dst) and not leaves:
+        if is_loopback(dst) and not (
+            net.settings["ip.loopback_leaves"] or _routes_loopback(net, out)
+        ):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
         if src is not None and net.needs_dev(src) and not net.has_address(out, src):
             return Refusal(reason.TX_BEYOND_SCOPE, out.name, {"ip": src, "dst": dst})
