@@ -46,6 +46,7 @@ def _common(socket: SocketBase, each: sockets.Socket, names: Mapping[int, str]) 
     local = _address(each.local)
     socket.port, socket.dev = each.lport, names.get(each.oif or 0)
     socket.v6only = bool(each.v6only)
+    socket.mark, socket.uid = each.mark or 0, each.uid
     if not _is_any(each, each.local):
         socket.local = local
         socket.source = None if is_multicast(local) else local

@@ -321,3 +321,71 @@ def test_a_router_without_a_way_is_told_a_gateway_of_another_link() -> None:
     row = why(made, "udp 2001:db8:1::9#7 2001:db8:77::9#53 iif eth1")
     assert row["reason"] == "fwd-no-route"
     assert row["fix"] == ["smolctl -6 route add default via fe80::fe dev eth0"]
+
+
+# --- sockets, and what was learned ----------------------------------------------------------------
+
+
+def test_the_most_specific_socket_gets_it() -> None:
+    state = host()
+    there = (
+        socket(sockets.UDP, "0.0.0.0", 53, oif=ETH1, uid=7), socket(sockets.UDP, "::", 53, uid=8),
+        socket(sockets.UDP, "10.0.0.1", 99, remote=parse_address("10.0.0.9"), rport=9, state=1),
+        socket(sockets.UDP, "::ffff:10.0.0.1", 98, mark=5, uid=9),
+        socket(sockets.UDP, "0.0.0.0", 97, oif=77),
+    )  # fmt: skip
+    made = twin(state._replace(links=(*state.links, link(ETH1, "eth1")), sockets=there))
+    row = why(made, "udp 10.0.0.9#9 10.0.0.1#53 iif eth0")
+    assert "a program of user 8" in str(row["steps"])
+    assert why(made, "udp 10.0.0.9#9 10.0.0.1#99 iif eth0")["ok"]
+    assert not why(made, "udp 10.0.0.8#9 10.0.0.1#99 iif eth0")["ok"]
+    assert why(made, "udp 10.0.0.9#9 10.0.0.1#98 iif eth0")["ok"]
+    assert not why(made, "udp 10.0.0.9#9 10.0.0.1#97 iif eth0")["ok"]  # its link is gone
+    assert [(each.mark, each.uid) for each in made.stack.udp.at_port(98)] == [(5, 9)]
+
+
+def test_a_full_backlog_and_connections_are_known() -> None:
+    far = parse_address("10.0.0.9")
+    there = (
+        socket(sockets.TCP, "0.0.0.0", 80, waiting_in=3, waiting_out=2),
+        socket(sockets.TCP, "0.0.0.0", 22, waiting_in=0, waiting_out=2),
+        socket(sockets.TCP, "10.0.0.1", 22, remote=far, rport=5000, state=1),
+        socket(sockets.TCP, "10.0.0.1", 22, remote=far, rport=5001, state=6),
+    )  # fmt: skip
+    made = twin(host(sockets=there))
+    assert why(made, "tcp 10.0.0.9#7 10.0.0.1#80 iif eth0")["reason"] == "tcp-backlog-full"
+    assert why(made, "tcp 10.0.0.9#7 10.0.0.1#22 iif eth0")["ok"]
+    assert len(made.stack.tcp.connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("dst", "gateway", "other", "plen"),
+    [("8.8.8.8", "10.0.0.254", "10.0.0.253", 32), ("2001:db8:9::8", "fe80::fe", "fe80::fd", 128)],
+)
+def test_learned_ways_are_taken(dst: str, gateway: str, other: str, plen: int) -> None:
+    mtu = route(f"{dst}/{plen}", hop(ETH0, gateway), metrics=((2, 1300),), flags=0x200, metric=0)
+    made = twin(host(learned=(mtu,)))
+    (known,) = [known for _, known in made.stack.networks.for_address(mtu.dst).fib.path_mtus]
+    assert known.mtu == 1300
+    assert 1300 in (way(made, dst).get("metrics") or [{}])[0].values()
+    redirected = mtu._replace(hops=(hop(ETH0, other),), metrics=(), expires=30_000)
+    made = twin(host(learned=(redirected,)), 5)
+    assert way(made, dst)["gateway"] == other
+    assert way(made, dst)["expires"] == 300
+
+
+def test_proxies_answer_for_others() -> None:
+    state = host(proxies=(neighbor(ETH0, "10.0.0.99", 0, ""), neighbor(0, "10.0.0.98", 0, "")))
+    made = twin(
+        state._replace(
+            links=(*state.links, link(ETH1, "eth1")),
+            routes=(*state.routes, route("10.0.0.99/32", hop(ETH1), scope=253)),
+            sysctls=Sysctls({"ipv4/conf/eth0/forwarding": "1"}, ()),
+        )
+    )
+    entries = {
+        name: sorted(made.stack.interface(name).ipv4.proxies.entries) for name in ("eth0", "eth1")
+    }
+    both, one = parse_address("10.0.0.98"), parse_address("10.0.0.99")
+    assert entries == {"eth0": [both, one], "eth1": [both]}
+    assert why(made, "arp 10.0.0.9 10.0.0.99 iif eth0")["reason"] == "arp-proxy-delayed"
