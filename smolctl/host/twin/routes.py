@@ -26,6 +26,7 @@ _TYPES = {
     number: RouteType(name) for number, name in enumerate(routes.TYPES) if name in list(RouteType)
 }
 _MTU, _HOPLIMIT = 2, 10
+_LOOPBACK_NET = 127
 _ENCAPS = {1: "mpls", 2: "ip", 3: "ila", 4: "ip6", 5: "seg6", 6: "bpf", 7: "seg6local", 8: "rpl"}
 
 
@@ -58,6 +59,8 @@ def add(networks: Networks, interfaces: Interfaces, state: HostState, notes: Not
     others = [each for each in state.routes if each.table != TableName.LOCAL]
     _add(local, around)
     _add(others, around)
+    if around[AF_INET].net.fib.merged:
+        _note_merged(local, others, around[AF_INET])
 
 
 def _add(there: list[routes.Route], around: Mapping[int, _Surroundings]) -> None:
@@ -186,6 +189,28 @@ def _multipath(
         for hop in hops
     )  # fmt: skip
     return whole
+
+
+def _note_merged(
+    local: list[routes.Route], others: list[routes.Route], where: _Surroundings
+) -> None:
+    """Take notes on routes of main that are within a local one of more than one address.
+
+    Without rules, the longer one wins. If somebody has changed the rules, and put them back, then
+    the table local is asked first; nothing tells which it is (Linux fib_has_custom_rules).
+    """
+    wide = [
+        each for each in local
+        if each.family == AF_INET and each.plen < IPV4.bits and each.dst >> 24 != _LOOPBACK_NET
+        and _TYPES.get(each.type) is RouteType.LOCAL
+    ]  # fmt: skip
+    for each in others if wide else ():
+        inside = each.family == AF_INET and each.table == TableName.MAIN
+        if inside and any(
+            each.plen > near.plen and not (each.dst ^ near.dst) >> IPV4.bits - near.plen
+            for near in wide
+        ):
+            _note(each, "it does not count if the rules were ever changed", where)
 
 
 # --- notes ----------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from smolctl.host.twin.notes import Note, Notes
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.linux_names import found
 from smolctl.stack.sysctl.model import Sysctl
+from smolctl.stack.sysctl.profiles import profile
 from smolctl.stack.sysctl.settings import SYSCTLS, Assigned, Settings
 
 _RANGE = "ipv4/ip_local_port_range"
 _SOME_LINK = "eth0"
-EXACT = {"ip.multipath_carrier": 0}
-"""Sysctls of the stack's own, where it differs from Linux on purpose."""
+PROFILE = "linux-exact"
+"""The stack differs from Linux nowhere on purpose, and then has the host's values."""
 _IDLE = frozenset({"tcp.congestion_control", "ip6.addr_gen_mode"})
 """Sysctls that decide how fast packets are sent, or which addresses a link gets one day, and not
 whether packets get through."""
@@ -24,7 +25,8 @@ _FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}
 
 def settings(state: HostState, notes: Notes) -> Settings:
     """Return the sysctls of the whole namespace, of all links and of new ones."""
-    result = Settings()
+    exact = profile(PROFILE)
+    result = Settings.begun(exact.assignments(), exact.name)
     values, alls, defaults = dict[str, int](), dict[str, int](), dict[str, int]()
     for path, text in state.sysctls.values.items():
         scope, name = split(path)
@@ -43,7 +45,7 @@ def settings(state: HostState, notes: Notes) -> Settings:
             alls[item.key] = value
         else:
             values[item.key] = value
-    values |= _ports(state) | EXACT
+    values |= _ports(state)
     result.assign(Assigned(values, alls, defaults, sorted(defaults), {}))
     return result
 

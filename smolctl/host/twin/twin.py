@@ -34,8 +34,8 @@ def twin(state: HostState, now_ns: int = 0) -> Twin:
         for link in stack.interfaces.values():
             net.neighbors.note_arp(link)
     addresses.add(stack.networks, stack.interfaces, state, notes)
-    routes.add(stack.networks, stack.interfaces, state, notes)
     rules.add(stack.networks, state, notes)
+    routes.add(stack.networks, stack.interfaces, state, notes)
     neighbors.add(stack.networks, stack.interfaces, state, notes, now_ns)
     learned.add(stack.networks, stack.interfaces, state, now_ns)
     sockets.add(stack, state, notes)

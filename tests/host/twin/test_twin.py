@@ -14,6 +14,7 @@ from tests.host.twin.asking import way, why
 from tests.host.twin.hosts import (
     ETH0,
     ETH1,
+    LO,
     USUAL_RULES,
     address,
     connected,
@@ -149,11 +150,11 @@ def test_what_is_not_expressed_is_noted() -> None:
         settled=False,
     ))  # fmt: skip
     assert [(note.topic, note.route or note.rule) for note in made.notes] == [
+        ("rule", 1),
         ("route", (254, parse_address("10.5.0.0"), 16)),
         ("route", (254, parse_address("10.6.0.0"), 16)),
         ("route", (254, parse_address("10.7.0.0"), 16)),
         ("route", (254, parse_address("2001:db8:5::"), 48)),
-        ("rule", 1),
         ("host", None),
     ]
 
@@ -389,3 +390,14 @@ def test_proxies_answer_for_others() -> None:
     both, one = parse_address("10.0.0.98"), parse_address("10.0.0.99")
     assert entries == {"eth0": [both, one], "eth1": [both]}
     assert why(made, "arp 10.0.0.9 10.0.0.99 iif eth0")["reason"] == "arp-proxy-delayed"
+
+
+def test_whether_rules_were_ever_changed_is_not_told() -> None:
+    """Local and main are one table until somebody touches the rules, even if he puts them back."""
+    state = host()
+    wide = route("10.5.0.0/16", hop(LO), table=255, scope=254, type=2)
+    narrow = route("10.5.5.0/24", hop(ETH0, "10.0.0.2"))
+    made = twin(state._replace(routes=(*state.routes, wide, narrow)))
+    assert [(note.topic, note.route) for note in made.notes] == [("route", (254, narrow.dst, 24))]
+    more = (rule(5, 100), *USUAL_RULES)
+    assert twin(state._replace(routes=(*state.routes, wide, narrow), rules=more)).notes == ()
