@@ -26,7 +26,7 @@ from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.ipv6.addresses import asking_address, usable
 from smolctl.stack.ipv6.nd_output import solicitation, solicitation_output
 from smolctl.stack.ipv6.output import icmp6_output
-from smolctl.stack.link.input import frame_input
+from smolctl.stack.link.input import fits, frame_input
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.stack import Stack
@@ -174,7 +174,9 @@ def happen_to_come_in(
     trace.direction, trace.dev = Direction.IN, interface.name
     clone.journal.follow(trace, now)
     with _run_out(clone, trace, now):
-        frame_input(clone.protocols, interface, frame, now, trace, mark)
+        fit = not interface.mtu_in or fits(clone.shared.recorder, interface, frame, now, trace)
+        if fit:
+            frame_input(clone.protocols, interface, frame, now, trace, mark)
     return trace
 
 

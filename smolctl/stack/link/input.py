@@ -128,11 +128,22 @@ def fitting(
     Source: Linux __is_skb_forwardable.
     """
     for frame in frames:
-        most = interface.mtu + ethernet.HEADER_LEN + vlan.TAG_LEN
-        if len(frame) <= most:
+        if fits(recorder, interface, frame, now):
             yield frame
-            continue
-        trace = recorder.begin(Direction.IN, now, None, interface.name)
+
+
+def fits(
+    recorder: Recorder, interface: Interface, frame: bytes, now: int, trace: Trace | None = None
+) -> bool:
+    """Tell whether a frame fits the interface's MTU; that it does not, is recorded.
+
+    Args:
+        trace: follows the frame.
+    """
+    most = interface.mtu + ethernet.HEADER_LEN + vlan.TAG_LEN
+    if len(frame) > most:
+        if trace is None:
+            trace = recorder.begin(Direction.IN, now, None, interface.name)
         trace.frame, trace.linked = frame, True
         interface.counters.rx_dropped += 1
         packet = Packet(b"", interface, now, trace, recorder)
@@ -140,6 +151,7 @@ def fitting(
             reason.RX_FRAME_TOO_LONG, size=len(frame), mtu=interface.mtu, most=most,
             needed=len(frame) - ethernet.HEADER_LEN,
         )  # fmt: skip
+    return len(frame) <= most
 
 
 def _vlan_input(
