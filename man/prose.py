@@ -772,7 +772,8 @@ told, what the copy could not express. Without root, what may be there and canno
 If one of these decides, such as a chain that drops what no rule accepts, the verdict is "cannot
 say", and the exit status is 4. "trace" is the command that has nftables or iptables tell what it
 does with such a packet. --check asks the kernel for the route of the packet as well (as ip route
-get does) and shows both where they differ. docs/host.md has more.
+get does), and as root has a real packet sent, or come in, in a throw-away copy of the namespace;
+where these differ from what is foreseen, both are shown. docs/host.md has more.
 
 why tcp is about a connection attempt. With both ends of a connection that there is, or that failed
 lately, it tells of that one instead: how it is, or why it failed.

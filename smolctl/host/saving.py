@@ -204,7 +204,7 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
         text = f"route {prefix_text(route.dst, route.plen, route.family)}"
         if route.table != 254:
             text += f" table {_name(TABLES, route.table)}"
-        yield Command(tuple(_route(state, route)), text)
+        yield Command(tuple(route_words(state, route)), text)
         if more := _beside(route):
             yield NotExpressed(f"{text}: {', '.join(more)}")
     if state.nexthops:
@@ -213,7 +213,8 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
         )
 
 
-def _route(state: HostState, route: routes.Route) -> list[str]:
+def route_words(state: HostState, route: routes.Route) -> list[str]:
+    """Return the command that adds a route, in words that ``ip`` knows, too."""
     words = ["-6"] if route.family == AF_INET6 else []
     words += ["route", "add"]
     kind = dict(enumerate(routes.TYPES)).get(route.type, str(route.type))
@@ -292,7 +293,7 @@ def _rules(state: HostState) -> Iterator[Part]:
             there[rule.family].add((rule.priority, rule.table))
             continue
         text = f"rule {rule.priority}" + (" of IPv6" if family else "")
-        yield Command((*family, "rule", "add", *_rule(rule)), text)
+        yield Command((*family, "rule", "add", *rule_words(rule)), text)
         if rule.unknown or rule.realm:
             yield NotExpressed(f"{text}: attributes {numbers_text(rule.unknown) or 'realms'}")
     for number, usual in _DEFAULT_RULES.items():
@@ -304,7 +305,8 @@ def _rules(state: HostState) -> Iterator[Part]:
                 yield Command(words, f"rule {priority} that is not there")
 
 
-def _rule(rule: rules.Rule) -> list[str]:
+def rule_words(rule: rules.Rule) -> list[str]:
+    """Return what follows ``rule add``, in words that ``ip`` knows, too."""
     words = ["not"] if rule.flags & rules.INVERT else []
     if rule.src_plen:
         words += ["from", prefix_text(rule.src, rule.src_plen, rule.family)]

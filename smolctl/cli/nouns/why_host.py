@@ -13,7 +13,11 @@ from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 Row = dict[str, Any]
 
 HOST = option("host", "ask about the Linux host's own network; no stack is asked or started")
-CHECK = option("check", "with --host: ask the kernel, too, and show where it answers otherwise")
+CHECK = option(
+    "check",
+    "with --host: ask the kernel, too, and show where it answers otherwise; as root, also by a real"
+    " packet in a throw-away copy of the namespace",
+)
 NETNS = Word(
     ("netns",),
     "with --host: of this network namespace, by its name or path; that needs root",
@@ -26,7 +30,8 @@ NOTES = (
     " root and changes nothing, and a stack that is made like it is asked. Fixes are commands of ip"
     " and sysctl. What was not looked at and could change the answer is named, such as a packet"
     " filter; where it decides, nobody can say, and the exit status is 4. --check asks the kernel"
-    " for the packet's route, too."
+    " for the packet's route, too, and as root has a real packet sent in a throw-away copy of the"
+    " namespace."
 )
 """Part of the help of a command."""
 
@@ -95,3 +100,12 @@ def _check(check: Row, out: Output) -> Iterator[str]:
         yield from out.labelled("kernel", text, kind)
     if not check["asked"]:
         yield from out.labelled("kernel", check["why"])
+    copy = check.get("copy")
+    if copy is None:
+        return
+    if "why" in copy:
+        yield from out.labelled("packet", f"none was sent in a copy: {copy['why']}")
+    else:
+        here = "" if copy["same"] else f", and here: {copy['twin']}"
+        text = f"{copy['kernel']}{here} (a real one, in a throw-away copy)"
+        yield from out.labelled("packet", text, "good" if copy["same"] else "bad")
