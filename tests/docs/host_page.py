@@ -20,6 +20,7 @@ def surroundings() -> Iterator[SmolctlEnv]:
         found = re.search(r"(?<=```sh\n).*?(?=```)", PAGE.read_text(), re.DOTALL)
         assert found is not None
         netns.run("sh", "-e", "-s", input=found[0], check=True)
+        netns.wait_for_addresses()
         env.enter(netns)
         yield env
     finally:

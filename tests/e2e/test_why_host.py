@@ -39,9 +39,9 @@ neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev eth1 nud permanent
 def netns() -> Iterator[Namespace]:
     require_root_and()
     made = Namespace()
-    # No address is tentative for a second, which a copy could not be.
     made.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0", check=True)
     made.run("ip", "-b", "-", input=COMMANDS, check=True)
+    made.wait_for_addresses()
     yield made
     made.close()
 

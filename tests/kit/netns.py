@@ -85,6 +85,11 @@ class Namespace:
         background.wait_for("listening on")
         return background
 
+    def wait_for_addresses(self) -> None:
+        """Wait until no IPv6 address is tentative any more."""
+        show = ("ip", "-6", "addr", "show", "tentative")
+        process.wait_until(lambda: not self.run(*show).stdout, "addresses are tested")
+
     def close(self) -> None:
         """End what was started inside and remove the namespace; devices inside go with it."""
         for background in self._background:
