@@ -154,13 +154,15 @@ class Questioner:
             src = str(self._target(version))
         if dst.is_unspecified:
             dst = self._beyond(version)
+        # Nobody sends what the link does not carry.
+        sizes = [4, 4, 4, 1000, 1450] if self.world.mtus.get(iif, 1500) >= 1500 else [4]
         return Ask(
             "receive", proto, src, str(dst),
             dport=0 if proto == "icmp" else rng.choice(_PORTS),
             iif=iif,
             ttl=rng.choice([0, 0, 0, 0, 1, 2]),
             tos=0x10 if rng.random() < 0.03 else 0,
-            size=rng.choice([4, 4, 4, 1000, 1450]) if proto != "tcp" else 4,
+            size=rng.choice(sizes) if proto != "tcp" else 4,
             dmac=rng.choices(["", "all", "other"], [20, 1, 1])[0],
             topic=f"{kind} {proto}",
         )  # fmt: skip

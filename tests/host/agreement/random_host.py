@@ -1,6 +1,6 @@
 """Random hosts: network namespaces with some of everything that a kernel has, by a seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from random import Random
 from typing import NamedTuple, TypeVar
@@ -46,6 +46,7 @@ class World(NamedTuple):
     near: Sequence[tuple[str, Address]]
     targets: Sequence[Address]
     marks: Sequence[int]
+    mtus: Mapping[str, int]
 
 
 class Maker:
@@ -60,6 +61,7 @@ class Maker:
         self.own: list[tuple[str, Address, int]] = []
         self.near: list[tuple[str, Address]] = []
         self.targets: list[Address] = []
+        self.mtus: dict[str, int] = {}
         self.marks = [0, 0, 0, 1, 2, 0x10]
         self.families = rng.choices([[0], [1], [0, 1]], [5, 3, 3])[0]
 
@@ -90,7 +92,7 @@ class Maker:
         host = Host(
             tuple(self.links), tuple(self.commands), sysctls, tuple(self.sockets), tuple(self.late)
         )
-        return World(host, self.own, self.near, self.targets, self.marks)
+        return World(host, self.own, self.near, self.targets, self.marks, self.mtus)
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -114,10 +116,9 @@ class Maker:
             if self.may(0.93):
                 self.commands.append(f"link set {spec.name} up")
             if self.may(0.08):
-                self.commands.append(
-                    f"link set {spec.name} mtu {self.one([1280, 1400, 600, 9000])}"
-                )
-            if self.may(0.04) and spec.kind != "tun":
+                mtu = self.mtus[spec.name] = self.one([1280, 1400, 600, 9000])
+                self.commands.append(f"link set {spec.name} mtu {mtu}")
+            if self.may(0.04) and spec.kind in ("tap", "veth"):
                 self.commands.append(f"link set {spec.name} arp off")
         if self.may(0.02):
             self.commands.append("link set lo down")
