@@ -19,7 +19,6 @@ from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.opening import no_peer
 from smolctl.stack.transport.tcp.output import retransmit
-from smolctl.stack.transport.tcp.segment import no_peer
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.wire.address import family_of

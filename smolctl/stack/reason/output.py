@@ -86,7 +86,6 @@ TX_DST_INVALID = Reason(
         "zero": "it is no address; one was never filled in",
         "port": "no socket can have it",
         "loopback": "it is a loopback address, and {dev} leads out of this host",
-        "broadcast": "a connection has one peer, and this is the address of all hosts of {dev}",
     },
     advice_template="name another destination; to reach this stack itself use 127.0.0.1 or ::1",
     stage="route",

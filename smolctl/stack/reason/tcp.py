@@ -67,6 +67,17 @@ TCP_NO_LISTENER = Reason(
     advice_template="what listens: smolctl socket show",
     stage="socket",
 )  # fmt: skip
+TCP_PEER_BROADCAST = Reason(
+    "tcp-peer-broadcast", Kind.REJECT, "RFC 9293 3.9.2.3", "ENETUNREACH",
+    "a connection to the address of all hosts of a link",
+    """A connection has two ends, and each is one host's. The address is the broadcast address of a
+    network of this host, so all hosts of the link would hear the SYN, and each of them must ignore
+    it (RFC 9293 3.9.2.3, MUST-57). Linux gives ENETUNREACH. Most likely an address was computed
+    or typed wrongly, or the network has another length than it is thought to have.""",
+    why_template=("{ip} is the address of all hosts of {dev}, and a connection has one peer",),
+    advice_template="name one host; the networks of this one: smolctl addr show",
+    stage="route",
+)  # fmt: skip
 TCP_BOUND_ELSEWHERE = Reason(
     "tcp-bound-elsewhere", Kind.REJECT, "RFC 9293 3.10.7.1", "NO_SOCKET",
     "a listening socket wants another address or device",

@@ -16,14 +16,13 @@ from smolctl.stack.config.link import (
 )
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.predict import Question, arp_out
-from smolctl.stack.explain.predict_tcp import Attempt, tcp_out
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Medium
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ethernet, ipv4
-from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, parse_address, parse_mac
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, parse_mac
 from tests.kit.host import (
     DEAD,
     OTHER_MAC,
@@ -481,15 +480,6 @@ IP: dict[tuple[str, str], Row] = {
     ),
     ("tx-dst-invalid", "port"): (
         sends(port=0), "port 0 cannot be a destination: no socket can have it",
-    ),
-    ("tx-dst-invalid", "broadcast"): (
-        lambda host: tcp_out(
-            host.stack.tcp, host.stack.ipv4,
-            Attempt(None, 0, parse_address("10.0.0.255"), 80, None, 0, None, 0, 0),
-            host.now, Trace(),
-        ),
-        "10.0.0.255 cannot be a destination: a connection has one peer, and this is the address of"
-        " all hosts of tap0",
     ),
     ("tx-dst-invalid", "loopback"): (
         all_of(

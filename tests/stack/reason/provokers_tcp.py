@@ -1,6 +1,8 @@
 """Provokers of the reasons of TCP: scripts of segments, and calls."""
 
+from smolctl.stack.explain.predict_tcp import Attempt, tcp_out
 from smolctl.stack.reason import TCP_NO_ANSWER
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ipv4
 from tests.kit.host import (
     DEAD,
@@ -70,6 +72,16 @@ def icmp_about_the_past(host: Host) -> None:
     host.receive(icmp_frame(3, 1, 0, packet))
 
 
+def connects_to(address: str) -> Provoker:
+    """Have a connection tried, as a prediction does."""
+
+    def connect(host: Host) -> None:
+        tried = Attempt(None, 0, ip(address), 80, None, 0, None, 0, 0)
+        tcp_out(host.stack.tcp, host.stack.ipv4, tried, host.now, Trace())
+
+    return connect
+
+
 TCP: dict[str, Provoker] = {
     "tcp-no-answer": silence(TCP_NO_ANSWER, "tcp", requests=3, ip=DEAD, port=9),
     "tcp-header-short": raw(bytes(19)),
@@ -78,6 +90,7 @@ TCP: dict[str, Provoker] = {
     "tcp-flags-invalid": plays("+0 listen\n+0 < F 0:0"),
     "tcp-group-address": to_broadcast,
     "tcp-no-listener": plays("+0 < S 0:0"),
+    "tcp-peer-broadcast": connects_to("10.0.0.255"),
     "tcp-bound-elsewhere": bound_to("127.0.0.1"),
     "tcp-no-connection": plays("+0 < . 1:1 ack 1"),
     "tcp-stray-rst": plays("+0 < R 1:1"),

@@ -20,7 +20,7 @@ def no_peer(way: Way) -> Refusal | None:
     if way.src is None:
         return Refusal(reason.TX_NO_SOURCE, out, {"ip": way.dst, "_next_hop": way.next_hop})
     if way.type not in (WayType.UNICAST, WayType.LOCAL):
-        return Refusal(reason.TX_DST_INVALID, out, {"ip": way.dst, "cause": "broadcast"})
+        return Refusal(reason.TCP_PEER_BROADCAST, out, {"ip": way.dst})
     return None
 
 

@@ -1,14 +1,13 @@
 """Segments out: from a connection's numbers to a packet of IP."""
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import choose_way, default_ttl
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.stack.transport.tcp.request import Request
@@ -375,16 +374,6 @@ def route_key(net: Network, ends: Ends, how: SendOptions) -> RouteKey:
         return RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, _TCP, 0, 0, tos)
     ports = ends.port, ends.peer_port
     return RouteKey(ends.peer, ends.local, dev, OUTPUT, how.mark, _TCP, *ports, tos, how.uid)
-
-
-def no_peer(way: Way) -> Refusal | None:
-    """Return why there is no connection by a way: its end is everybody, or ours has no address."""
-    out = way.interface.name
-    if way.src is None:
-        return Refusal(reason.TX_NO_SOURCE, out, {"ip": way.dst, "_next_hop": way.next_hop})
-    if way.type not in (WayType.UNICAST, WayType.LOCAL):
-        return Refusal(reason.TX_DST_INVALID, out, {"ip": way.dst, "cause": "broadcast"})
-    return None
 
 
 def find_way(net: Network, key: RouteKey) -> Way | Refusal:

@@ -71,7 +71,7 @@ from smolctl.stack.transport.tcp.output import (
     whole_pieces,
 )
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.segment import find_way, no_peer, send_ack, usable_mtu, wishes
+from smolctl.stack.transport.tcp.segment import find_way, send_ack, usable_mtu, wishes
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
