@@ -1,6 +1,7 @@
 """Options of sockets of the stack and of the kernel: what they are, and what they become."""
 
 import errno
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from smolctl.client import DatagramSocket, StreamSocket
 from tests.kit.home import Home
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -120,7 +121,7 @@ def test_options_are_those_of_the_kernel(running: Home) -> None:
 
 # --- time limits ----------------------------------------------------------------------------------
 
-SOON = struct.pack("ll", 0, 30_000)
+SOON, LATER = struct.pack("ll", 0, 30_000), struct.pack("ll", 40, 0)
 
 
 def waits(call: Any) -> str:
@@ -137,6 +138,7 @@ def test_a_blocking_call_waits_as_long_as_so_rcvtimeo_says(
 ) -> None:
     listener, client = pair
     listener.setsockopt(SOL, socket.SO_RCVTIMEO, SOON)
+    assert select.select([listener], [], [], PATIENCE_SECONDS)[0]
     server, _ = listener.accept()
     with server, DatagramSocket() as datagrams:
         assert waits(listener.accept) == "EAGAIN"
@@ -146,8 +148,10 @@ def test_a_blocking_call_waits_as_long_as_so_rcvtimeo_says(
             each.setsockopt(SOL, socket.SO_RCVTIMEO, SOON)
         for each in (server, client, datagrams):
             assert waits(lambda each=each: each.recv(1)) == "EAGAIN"
+        server.setsockopt(SOL, socket.SO_RCVTIMEO, LATER)
         client.sendall(b"xyz")
         assert [server.recv(1), server.recv(2)] == [b"x", b"yz"]
+        server.setsockopt(SOL, socket.SO_RCVTIMEO, SOON)
         assert waits(lambda: server.recv_into(bytearray(1))) == "EAGAIN"
         client.settimeout(0.05)  # that of Python comes first
         with pytest.raises(TimeoutError):
@@ -183,7 +187,6 @@ def test_recv_waits_for_as_much_as_so_rcvlowat_says(
     server, _ = listener.accept()
     with server:
         server.setsockopt(SOL, socket.SO_RCVLOWAT, 10)
-        server.setsockopt(SOL, socket.SO_RCVTIMEO, SOON)
         client.sendall(b"12345")
         client.sendall(b"67890")
         assert server.recv(20) == b"1234567890"
