@@ -214,6 +214,8 @@ class DatagramSocket(DatagramCalls):
             value = super().getsockopt(level, option)
         elif name is None or self.__foreign(level):
             raise options.not_read(self.__family, level, self.proto)
+        elif name == "mtu":
+            value = self.__command("mtu")["mtu"]
         elif name == "dev":
             return str(self.__set.get(name, "")).encode().ljust(size, b"\0")[:size]
         elif name == "multicast_src":

@@ -10,6 +10,8 @@ from smolctl.client.errors import plain
 
 IP_PKTINFO, IP_RECVTTL = 8, 12
 """Of ip(7): have recvmsg tell where a datagram was sent to, and its TTL; Python has no names."""
+IP_MTU, IPV6_MTU = 14, 24
+"""Of ip(7) and ipv6(7): the path MTU that is known, of a connected socket."""
 IP_MTU_DISCOVER = 10
 """Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
 IP_RECVERR = 11
@@ -50,6 +52,8 @@ NAMES = {
 READ = {
     (socket.SOL_SOCKET, socket.SO_SNDLOWAT): "sndlowat",
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
+    (socket.IPPROTO_IP, IP_MTU): "mtu",
+    (socket.IPPROTO_IPV6, IPV6_MTU): "mtu",
     (socket.IPPROTO_IP, socket.IP_MULTICAST_IF): "multicast_src",
     (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF): "multicast_if",
 }

@@ -5,7 +5,7 @@ import struct
 import sys
 from typing import Any
 
-from smolctl.client.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+from smolctl.client.options import IP_MTU, IP_MTU_DISCOVER, IPV6_MTU, IPV6_MTU_DISCOVER
 
 NAMES = {
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): "reuse",
@@ -41,6 +41,8 @@ NAMES = {
 READ = {
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
     (socket.IPPROTO_TCP, socket.TCP_INFO): "info",
+    (socket.IPPROTO_IP, IP_MTU): "mtu",
+    (socket.IPPROTO_IPV6, IPV6_MTU): "mtu",
 }
 """Options that can only be asked for."""
 _FLAGS = frozenset(

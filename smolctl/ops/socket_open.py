@@ -14,6 +14,7 @@ from smolctl.errors import (
     ControlError,
     InvalidArgument,
     NoBuffers,
+    NotConnected,
     SendRejected,
     SmolctlError,
     StackError,
@@ -319,15 +320,20 @@ class SocketJob(Job):
 
     def _room(self, dst: int, dev: str | None) -> int:
         """Return how long a payload may be that needs not be asked about; -1 for none."""
-        socket = self._socket
-        net = self._stack.networks.for_address(dst)
+        mtu = self._path_mtu(dst, dev)
+        if mtu is None:
+            return -1
+        if not self._socket.pmtudisc.insists:
+            return udp.MAX_PAYLOAD  # what does not fit is fragmented
+        header_len = self._stack.networks.for_address(dst).header_len
+        return min(mtu - header_len - udp.HEADER_LEN, udp.MAX_PAYLOAD)
+
+    def _path_mtu(self, dst: int, dev: str | None) -> int | None:
+        """Return the path MTU to an address, None where there is no way to it."""
+        socket, net = self._socket, self._stack.networks.for_address(dst)
         source = blocked.source_of(net, socket, OutgoingDatagram(b"", dst, 0, None))
         way = route_output(net, RouteKey(dst, source, dev or socket.dev_to(dst)))
-        if isinstance(way, Refusal):
-            return -1
-        if not socket.pmtudisc.insists:
-            return udp.MAX_PAYLOAD  # what does not fit is fragmented
-        return min(way.mtu - net.header_len - udp.HEADER_LEN, udp.MAX_PAYLOAD)
+        return None if isinstance(way, Refusal) else min(way.mtu, net.max_packet_len)
 
     def _command(self, command: wire.Command, now: int) -> None:
         try:
@@ -393,6 +399,14 @@ class SocketJob(Job):
     def _index(self, args: Args) -> dict[str, int]:
         return {"index": self._stack.interface(args.required("dev")).index}
 
+    def _mtu(self, args: Args) -> dict[str, int]:
+        """Return the path MTU to the peer (ip(7), IP_MTU)."""
+        peer = self._socket.peer
+        mtu = None if peer is None else self._path_mtu(peer, None)
+        if mtu is None:
+            raise NotConnected("the socket has no path to a peer", hint="connect it first")
+        return {"mtu": mtu}
+
     def _nudge(self, args: Args) -> None:
         """Send the program a message without content; there is room when it needs that."""
         if self._channel is not None and self._unsent is None:
@@ -447,6 +461,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], Mapping[str, Any] | 
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),
+    "mtu": ("", SocketJob._mtu),
     "nudge": ("", SocketJob._nudge),
     "interface": (socket_group.INTERFACE, SocketJob._interface),
     "membership": (f"what group source {socket_group.INTERFACE}", SocketJob._membership),

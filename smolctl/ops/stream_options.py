@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from smolctl.errors import InvalidArgument
+from smolctl.errors import InvalidArgument, NotConnected
 from smolctl.ops.args import Args
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.stack import Stack
@@ -121,6 +121,12 @@ def value(stack: Stack, socket: TcpSocket, name: str) -> int | str:
     return found
 
 
+def _mtu(socket: TcpSocket) -> int:
+    if not socket.connected:
+        raise NotConnected("the socket is not connected: there is no path to know of")
+    return socket.pmtu
+
+
 def _or_setting(ns: int | None, stack: Stack, key: str) -> int:
     return (stack.settings.ns(key) if ns is None else ns) // _S
 
@@ -155,6 +161,7 @@ _VALUES: dict[str, Callable[[Stack, TcpSocket], Any]] = {
     "linger": lambda _, socket: -1 if socket.linger_ns is None else socket.linger_ns // _S,
     "v6only": lambda _, socket: int(socket.v6only),
     "accepting": lambda _, socket: int(socket.state is State.LISTEN),
+    "mtu": lambda _, socket: _mtu(socket),
     "unread": lambda _, socket: socket.rcv.ready,
     "unacked": lambda _, socket: socket.snd.held,
 }

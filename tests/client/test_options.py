@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smolctl.client import DatagramSocket, StreamSocket
+from smolctl.client.options import IP_MTU, IPV6_MTU
 from tests.kit.home import Home
 from tests.kit.process import PATIENCE_SECONDS, wait_until
 
@@ -68,6 +69,8 @@ ROWS: list[Row] = [
     ((TCP,), FAMILIES, L4, socket.TCP_LINGER2, (3, 0, -5, 1000), 0),
     ((TCP,), FAMILIES, L4, socket.TCP_NOTSENT_LOWAT, (16_384, 0, -1), 0),
     ((UDP,), FAMILIES, L4, socket.TCP_NODELAY, (1,), 0),
+    (BOTH, FAMILIES, IP, IP_MTU, (1500,), 0),
+    (BOTH, (V6,), IP6, IPV6_MTU, (), 0),
 ]
 
 
@@ -178,6 +181,16 @@ def test_a_blocking_call_waits_as_long_as_so_sndtimeo_says(
                 client.send(bytes(1 << 20))
 
         assert waits(flood) == "EAGAIN"
+
+
+def test_a_connected_socket_tells_its_path_mtu(pair: tuple[StreamSocket, StreamSocket]) -> None:
+    _, client = pair
+    assert client.getsockopt(IP, IP_MTU) == 65_535
+    for family, host, option in ((V4, "127.0.0.1", (IP, IP_MTU)), (V6, "::1", (IP6, IPV6_MTU))):
+        with DatagramSocket(family=family) as ours, socket.socket(family, UDP) as kernels:
+            for each in (ours, kernels):
+                each.connect((host, 9))
+            assert ours.getsockopt(*option) == kernels.getsockopt(*option)
 
 
 def test_recv_waits_for_as_much_as_so_rcvlowat_says(
