@@ -161,7 +161,7 @@ class DatagramSocket(DatagramCalls):
             # That of the channel, which must not become too small for the largest datagram.
             super().setsockopt(level, option, max(options.word("sndbuf", value), _SNDBUF_MIN))
         elif self.__foreign(level):
-            raise plain(errno.ENOPROTOOPT)
+            raise options.unknown(level, option)
         elif (level, option) in ancillary.OPTIONS:
             self.__want((level, option), on=options.word("details", value) != 0)
         elif name is not None:
@@ -184,7 +184,7 @@ class DatagramSocket(DatagramCalls):
         except ValueError:
             raise plain(errno.EINVAL) from None
         if command is None:
-            raise plain(errno.ENOPROTOOPT)
+            raise options.unknown(level, option)
         told = self.__command(command[0], **command[1])
         if command[0] == "interface":
             self.__set["multicast_if"] = told.get("index", 0)
@@ -213,7 +213,7 @@ class DatagramSocket(DatagramCalls):
         elif key == _SNDBUF:
             value = super().getsockopt(level, option)
         elif name is None or self.__foreign(level):
-            raise options.not_read(self.__family, level, self.proto)
+            raise options.not_read(self.__family, self.proto, level, option)
         elif name == "mtu":
             value = self.__command("mtu")["mtu"]
         elif name == "dev":

@@ -1,12 +1,11 @@
 """Options of a stack's sockets: those of socket(7) and ip(7) that there are, and their values."""
 
 import errno
+import os
 import socket
 import struct
 import sys
 from typing import Any
-
-from smolctl.client.errors import plain
 
 IP_PKTINFO, IP_RECVTTL = 8, 12
 """Of ip(7): have recvmsg tell where a datagram was sent to, and its TTL; Python has no names."""
@@ -83,13 +82,39 @@ _MEMBERSHIPS = {
 Value = int | bytes | str
 
 
-def not_read(family: int, level: int, protocol: int) -> OSError:
+def unknown(level: int, option: int) -> OSError:
+    """Return the error of an option that there is not."""
+    return _no_option(errno.ENOPROTOOPT, level, option)
+
+
+def not_read(family: int, protocol: int, level: int, option: int) -> OSError:
     """Return the error of ``getsockopt`` for an option that there is not.
 
     Source: Linux ``ip_getsockopt``, which differs from ``ip_setsockopt`` and from IPv6.
     """
     known = level in (socket.SOL_SOCKET, socket.IPPROTO_IP, protocol)
-    return plain(errno.ENOPROTOOPT if known or family != socket.AF_INET else errno.EOPNOTSUPP)
+    number = errno.ENOPROTOOPT if known or family != socket.AF_INET else errno.EOPNOTSUPP
+    return _no_option(number, level, option)
+
+
+def _no_option(number: int, level: int, option: int) -> OSError:
+    """Return an error that says which one is meant, by its name where Python has one."""
+    level_name, prefixes = _LEVELS.get(level, (str(level), ()))
+    names = [name for name in dir(socket) if name.startswith(prefixes)] if prefixes else []
+    found = [name for name in names if getattr(socket, name) == option]
+    shown = f"{level_name}, {found[0] if found else option}"
+    error = OSError(number, f"{os.strerror(number)}: a stack's socket has no option ({shown})")
+    error.add_note("docs/programs.md lists those that there are")
+    return error
+
+
+_LEVELS: dict[int, tuple[str, tuple[str, ...]]] = {
+    socket.SOL_SOCKET: ("SOL_SOCKET", ("SO_",)),
+    socket.IPPROTO_IP: ("IPPROTO_IP", ("IP_",)),
+    socket.IPPROTO_IPV6: ("IPPROTO_IPV6", ("IPV6_",)),
+    socket.IPPROTO_TCP: ("IPPROTO_TCP", ("TCP_",)),
+}
+"""Names of levels, and how those of their options begin."""
 
 
 def seconds_of(timeval: bytes) -> float:

@@ -18,7 +18,15 @@ from smolctl.client.address import split
 from smolctl.client.errors import GONE, gone, plain
 from smolctl.client.hub import Hub, open_socket
 from smolctl.client.inbox import Address
-from smolctl.client.options import KEPT_BY_STREAMS, OWN, SNDLOWAT, not_read, seconds_of, signed
+from smolctl.client.options import (
+    KEPT_BY_STREAMS,
+    OWN,
+    SNDLOWAT,
+    not_read,
+    seconds_of,
+    signed,
+    unknown,
+)
 from smolctl.control import stream as wire
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.descriptors import receive_descriptors
@@ -486,7 +494,7 @@ class StreamSocket(socket.socket):
             return
         name = options.NAMES.get((level, option))
         if name is None or self.__foreign(level):
-            raise plain(errno.ENOPROTOOPT)
+            raise unknown(level, option)
         try:
             word = options.word(name, value)
         except (ValueError, struct.error):
@@ -522,7 +530,7 @@ class StreamSocket(socket.socket):
         else:
             name = options.READ.get((level, option)) or options.NAMES.get((level, option))
             if name is None or self.__foreign(level):
-                raise not_read(self.__family, level, self.proto)
+                raise not_read(self.__family, self.proto, level, option)
             value = self.__command("get", name=name)["value"]
             if name == "info":
                 told = bytes.fromhex(str(value))

@@ -122,6 +122,24 @@ def test_options_are_those_of_the_kernel(running: Home) -> None:
     assert not differ, "\n".join(map(str, differ))
 
 
+MISSING = [
+    (SOL, socket.SO_DONTROUTE, "SOL_SOCKET, SO_DONTROUTE"),
+    (L4, socket.TCP_FASTOPEN, "IPPROTO_TCP, TCP_FASTOPEN"),
+    (IP, 15, "IPPROTO_IP, 15"),
+    (IP6, 99, "IPPROTO_IPV6, 99"),
+    (99, 1, "99, 1"),
+]
+
+
+def test_an_option_that_a_stack_has_not_is_named(running: Home) -> None:
+    for kind in BOTH:
+        with opened(kind, V6) as made:
+            for level, option, shown in MISSING:
+                with pytest.raises(OSError, match=rf"\({shown}\)") as caught:
+                    made.setsockopt(level, option, 1)
+                assert caught.value.errno == errno.ENOPROTOOPT
+
+
 # --- time limits ----------------------------------------------------------------------------------
 
 SOON, LATER = struct.pack("ll", 0, 30_000), struct.pack("ll", 40, 0)
