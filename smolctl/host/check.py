@@ -35,8 +35,10 @@ _DST, _SRC, _IIF, _OIF, _GATEWAY, _PREFSRC = 1, 2, 3, 4, 5, 7
 _MARK, _VIA, _UID, _PROTOCOL, _SPORT, _DPORT = 16, 18, 25, 27, 28, 29
 _PROTOCOLS = {"udp": 17, "tcp": 6}
 _UNREACHABLE = ("EHOSTUNREACH", "ENETUNREACH", "EXDEV", "EINVAL", "EACCES")
-_TOLD_BY_ROUTE = ("tx-no-route", "tx-iface-down", "ip-dst-not-ours", "ip-reverse-path",
-                  "ip-loopback-on-wire", "ip-rule-refused", "fwd-no-route")  # fmt: skip
+_TOLD_BY_ROUTE = (
+    "tx-no-route", "tx-iface-down", "ip-dst-not-ours", "ip-reverse-path", "ip-loopback-on-wire",
+    "ip-src-is-ours", "ip-rule-refused", "fwd-no-route",
+)  # fmt: skip
 _REFUSALS = ("tx-route-", "tx-rule-", "fwd-route-")
 """Reasons, and beginnings of such, that are the answer of a lookup."""
 
@@ -123,19 +125,19 @@ def _of_twin(trace: Trace, question: Question) -> Found | None:
     way = next((each for each in facts if isinstance(each, Way)), None)
     owner = next((each for each in facts if isinstance(each, Owner)), None)
     incoming = question.iif is not None
+    reason = trace.reason
+    if reason is not None and (reason.name in _TOLD_BY_ROUTE or reason.name.startswith(_REFUSALS)):
+        if incoming and family_of(question.dst) is IPV6:
+            return None  # Linux looks no source up there, nor whether it forwards
+        errno = reason.errno_name
+        return Found(errno if errno in _UNREACHABLE else "EHOSTUNREACH")
     if incoming and owner is not None:
         kind = "broadcast" if owner.route is None else str(owner.route.type)
         return Found(kind, "lo")
-    if way is not None:
-        src = None if incoming or question.src is not None else way.src
-        return Found(str(way.type), way.interface.name, way.gateway, src)
-    reason = trace.reason
-    if reason is None or not (reason.name in _TOLD_BY_ROUTE or reason.name.startswith(_REFUSALS)):
+    if way is None:
         return None
-    if incoming and family_of(question.dst) is IPV6:
-        return None  # Linux looks no source up there, nor whether it forwards
-    errno = reason.errno_name
-    return Found(errno if errno in _UNREACHABLE else "EHOSTUNREACH")
+    src = None if incoming or question.src is not None else way.src
+    return Found(str(way.type), way.interface.name, way.gateway, src)
 
 
 # --- the kernel -----------------------------------------------------------------------------------
@@ -152,8 +154,8 @@ def _of_kernel(state: HostState, question: Question) -> Found:
     kind = dict(enumerate(routes.TYPES)).get(data[7], str(data[7]))
     found = attributes(data, _HEADER.size)
     gateway = address(found.get(_GATEWAY)) or address(found.get(_VIA, b"")[2:])
-    if gateway == question.dst:
-        gateway = None
+    if gateway == question.dst or gateway in {each.local for each in state.addresses}:
+        gateway = None  # by a gateway that is an own address, it goes straight
     oif = number(found, _OIF)
     dev = state.name_of(oif) if oif else ""
     if question.iif is not None:

@@ -67,6 +67,8 @@ def question_of(args: Args, stack: Stack) -> Question:
             "dmac is about a frame that comes in, and this packet is sent from here",
             hint="say by which interface it comes in: iif DEV",
         )
+    if question.dmac is not None and stack.interface(iif or "").medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"what comes in by {iif} is in no frame: it has no dmac")
     return question._replace(dev=dev, iif=iif)
 
 
