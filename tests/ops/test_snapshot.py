@@ -40,6 +40,7 @@ from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import ipv4, tcp
+from smolctl.wire.address import IPV4, IPV6
 from tests.kit.amount import amount
 from tests.kit.host import OURS, PEER, frame_of, ip, packet_of
 from tests.ops.configurations import Changes
@@ -150,6 +151,24 @@ def test_segments_meet_the_same_connections(busy: Api) -> None:
         again = tell_connection(copy.tcp, ends, now)
         assert again is not None
         assert (again["summary"], again["verdict"]) == (row["summary"], row["verdict"])
+
+
+def test_sockets_that_share_a_port_get_the_same_flows_again() -> None:
+    api = Api()
+    for family in (IPV4, IPV6):
+        for number in range(3):
+            udp, tcp = api.stack.udp.open(f"{number}", family), api.stack.tcp.open("x", family)
+            udp.reuseport = tcp.reuseport = udp.v6only = tcp.v6only = True
+            api.stack.udp.bind(udp, None, 7)
+            api.stack.tcp.bind(tcp, None, 7)
+    copy = restore(snapshot_of(api), api.clock.now)
+    for src, dst in ((ip(PEER), ip(OURS)), (ip("fd00::2"), ip("fd00::1"))):
+        for sport in range(1000, 1040):
+            ends = src, sport, dst, 7, "tap0"
+            found, again = api.stack.udp.lookup(*ends), copy.udp.lookup(*ends)
+            assert found is not None
+            assert again is not None
+            assert (again.owner, again.family) == (found.owner, found.family)
 
 
 def test_links_tell_where_they_lead() -> None:
