@@ -324,7 +324,9 @@ def rule_words(rule: rules.Rule) -> list[str]:
         if ports is not None:
             words += [word, str(ports[0]) if ports[0] == ports[1] else "{}-{}".format(*ports)]
     words += ["tun_id", str(rule.tun_id)] if rule.tun_id else []
-    words += ["dscp", str(rule.dscp)] if rule.dscp is not None else []
+    if rule.dscp is not None:
+        some = f"/{rule.dscp_mask:#x}" if rule.dscp_mask not in (None, 0x3F) else ""
+        words += ["dscp", f"{rule.dscp}{some}"]
     words += ["flowlabel", hex(rule.label)] if rule.label is not None else []
     for word, mask in (("sport", rule.sport_mask), ("dport", rule.dport_mask)):
         words += [f"{word}_mask", hex(mask)] if mask not in (None, 0, 0xFFFF) else []

@@ -124,6 +124,7 @@ def _link(
     words += ["mtu", str(link.mtu)]
     if _is_ethernet(link) and link.flags & links.NOARP:
         words += ["arp", "off"]
+    words += ["group", str(link.group)] if link.group else []
     words += [] if link.flags & links.UP else ["down"]
     return [Command(tuple(words), what)], ""
 

@@ -156,6 +156,12 @@ class Args:
             )
         return mark, mask if len(numbers) > 1 else 0xFFFFFFFF if mark else 0
 
+    def group(self, name: str) -> int | None:
+        """Return the number of a group of links, 0 for "default", or None when it was not given."""
+        if self.text(name) == "default":
+            return 0
+        return self.integer(name, 0, 0xFFFFFFFF)
+
     def mark(self, name: str = "mark") -> int | None:
         """Return a mark of packets, decimal or with 0x, or None when it was not given."""
         text = self.text(name)

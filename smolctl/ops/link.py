@@ -15,6 +15,7 @@ from smolctl.stack.config.link import (
     check_interface,
     delete_interface,
     set_arp,
+    set_group,
     set_mac,
     set_mtu,
     set_up,
@@ -22,6 +23,7 @@ from smolctl.stack.config.link import (
 from smolctl.stack.config.mirror import KIND as MIRROR
 from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.config.sysctl import set_sysctl
+from smolctl.stack.explain.route_words import group_text
 from smolctl.stack.interface import (
     ETHERNET_MTU,
     LOOPBACK_MTU,
@@ -92,7 +94,7 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         "qdisc": _qdisc(interface),
         **_master(interface),
         "operstate": _operstate(ctx, interface),
-        "group": "default",
+        "group": group_text(interface.group),
         "txqlen": OUTBOX_LIMIT,
         "link_type": LOOPBACK if interface.loopback else _LINK_TYPES[interface.medium],
     }
@@ -200,7 +202,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
     options = link_options.read(kind, args)
-    badness, arp = netem.read(args, Netem()), _arp(args)
+    badness, arp, group = netem.read(args, Netem()), _arp(args), args.group("group")
     if kind == LOOPBACK:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
@@ -216,6 +218,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         set_impairment(ctx.stack.shared, ctx.stack.interface(name), badness)
     if arp is not None:
         set_arp(ctx.stack.shared, ctx.stack.interface(name), arp, ctx.now)
+    if group is not None:
+        set_group(ctx.stack.shared, ctx.stack.interface(name), group)
     if args.flag("down"):
         set_up(ctx.stack.shared, ctx.stack.interface(name), False, ctx.now)
     return []
@@ -260,10 +264,10 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     held = interface.impairment
     badness = netem.read(args, held.netem if held is not None else Netem())
     mode = args.choice("addrgenmode", ("eui64", "none", "random"))
-    arp = _arp(args)
+    arp, group = _arp(args), args.group("group")
     link_mirror.check(ctx, interface, args)
     mirrored = any(word in args for word in ("carrier", "master", "nomaster"))
-    if not mirrored and all(each is None for each in (state, mtu, mac, badness, mode, arp)):
+    if not mirrored and all(each is None for each in (state, mtu, mac, badness, mode, arp, group)):
         raise InvalidArgument(
             "link set needs something to set",
             hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|arp on|loss 10%|...",
@@ -291,6 +295,8 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
         set_mtu(ctx.stack.shared, interface, mtu)
     if arp is not None:
         set_arp(ctx.stack.shared, interface, arp, ctx.now)
+    if group is not None:
+        set_group(ctx.stack.shared, interface, group)
     if mode is not None:
         key = f"{interface.name}.ip6.addr_gen_mode"
         set_sysctl(ctx.stack.udp, key, mode, origin="command line")
@@ -315,6 +321,9 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
                 yield Saved(
                     "link.set", {"dev": name, "mtu": str(interface.mtu)}, ("link.set", usual)
                 )
+            if interface.group:
+                group = {"dev": name, "group": str(interface.group)}
+                yield Saved("link.set", group, ("link.set", {"dev": name, "group": "default"}))
             if not interface.arp:
                 on = {"dev": name, "arp": "on"}
                 yield Saved("link.set", {"dev": name, "arp": "off"}, ("link.set", on))
@@ -345,6 +354,8 @@ def _words(interface: Interface) -> Words:
         args |= netem.words(interface.impairment.netem)
     if interface.arp is not (vlan is None or vlan.lower.arp):
         args["arp"] = "on" if interface.arp else "off"
+    if interface.group:
+        args["group"] = str(interface.group)
     if not interface.up and (vlan is None or vlan.lower.up):
         args["down"] = True
     return args

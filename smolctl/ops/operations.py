@@ -70,9 +70,10 @@ _ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table n
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric family"
 _ROUTE_GET = "dst src dev iif tos ipproto sport dport mark uid fibmatch candidates family"
 _RULE_SELECT = (
-    "not from to iif oif fwmark uidrange tos ipproto sport dport priority table protocol family"
+    "not from to iif oif fwmark uidrange tos dscp ipproto sport dport priority table protocol"
+    " family"
 )
-_RULE = _RULE_SELECT + " type goto suppress_prefixlength"
+_RULE = _RULE_SELECT + " type goto suppress_prefixlength suppress_ifgroup"
 _NEIGH = "dst lladdr dev nud proxy router family"
 _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
@@ -94,12 +95,15 @@ OPS: dict[str, Operation] = {
     "stack.stop": Operation("stack.stop", "family"),
     "link.show": Operation("link.show", _LINK + " up family"),
     "link.add": Operation(
-        "link.add", "name type address mtu arp down family", "link_options.WORDS", "netem.WORDS"
+        "link.add",
+        "name type address mtu arp group down family",
+        "link_options.WORDS",
+        "netem.WORDS",
     ),
     "link.del": Operation("link.delete", "dev family"),
     "link.set": Operation(
         "link.set_",
-        "dev state mtu address arp addrgenmode carrier master nomaster family",
+        "dev state mtu address arp group addrgenmode carrier master nomaster family",
         "netem.WORDS",
     ),
     "addr.show": Operation("addr.show", _ADDR_SELECT + " stats details"),

@@ -11,9 +11,9 @@ from smolctl.ops.route import table_number
 from smolctl.ops.route_get import protocol_number, tos_number
 from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config.rule import add_rule, delete_rule
-from smolctl.stack.explain.route_words import protocol_text
+from smolctl.stack.explain.route_words import dscp_text, group_text, protocol_text
 from smolctl.stack.fib.route import table_text
-from smolctl.stack.fib.rule import PRIORITY_MAX, Range, Rule, RuleAction
+from smolctl.stack.fib.rule import DSCP_BITS, PRIORITY_MAX, Range, Rule, RuleAction
 from smolctl.stack.ip.network import Network
 from smolctl.wire.address import IPV4, format_address
 
@@ -40,10 +40,7 @@ def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
             row["dstlen"] = rule.dst_len
     if rule.tos:
         row["tos"] = f"0x{rule.tos:02x}"
-    if rule.mark or rule.mark_mask:
-        row["fwmark"] = f"{rule.mark:#x}" if rule.mark else "0"
-        if rule.mark_mask != _ALL_BITS:
-            row["fwmask"] = hex(rule.mark_mask)
+    row |= _bits(rule)
     for word, name in (("iif", rule.iif), ("oif", rule.oif)):
         if name is not None:
             row[word] = name
@@ -63,6 +60,8 @@ def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
         row["table"] = table_text(rule.table)
         if rule.suppress is not None:
             row["suppress_prefixlen"] = rule.suppress
+        if rule.suppress_group is not None:
+            row["suppress_ifgroup"] = group_text(rule.suppress_group)
     elif rule.action is RuleAction.GOTO:
         row["goto"] = rule.target
         if not net.fib.rules.resolves(rule):
@@ -73,6 +72,20 @@ def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
         row["action"] = rule.action.value
     if details or rule.protocol not in ("", "kernel"):
         row["protocol"] = rule.protocol or "unspec"
+    return row
+
+
+def _bits(rule: Rule) -> Row:
+    """Return the mark and the DSCP that a rule wants, with masks that have not all bits."""
+    row: Row = {}
+    if rule.mark or rule.mark_mask:
+        row["fwmark"] = f"{rule.mark:#x}" if rule.mark else "0"
+        if rule.mark_mask != _ALL_BITS:
+            row["fwmask"] = hex(rule.mark_mask)
+    if rule.dscp is not None:
+        row["dscp"] = rule.dscp
+        if rule.dscp_mask != DSCP_BITS:
+            row["dscp_mask"] = rule.dscp_mask
     return row
 
 
@@ -143,6 +156,7 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
     tos, ipproto, marked = tos_number(args), protocol_number(args), args.fwmark("fwmark")
     if marked is not None:
         said["mark"], said["mark_mask"] = marked
+    said |= _dscp(args)
     if tos is not None and tos & 3:
         raise InvalidArgument(f"tos 0x{tos:02x}: its last two bits are ECN's, and must be 0")
     for name, value in (
@@ -152,6 +166,7 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
         ("sport", _ports(args, "sport")),
         ("dport", _ports(args, "dport")),
         ("suppress", args.integer("suppress_prefixlength", 0, (args.family or IPV4).bits)),
+        ("suppress_group", args.group("suppress_ifgroup")),
         ("priority", args.integer("priority", 0, PRIORITY_MAX)),
         ("target", args.integer("goto", 1, PRIORITY_MAX)),
         ("table", table_number(args, every=False)),
@@ -191,6 +206,29 @@ def _ports(args: Args, name: str) -> Range | None:
             f'{name} "{text}" is not a port of 1..65535, or a range of them: FIRST-LAST'
         )
     return ends[0], ends[-1]
+
+
+def _dscp(args: Args) -> dict[str, object]:
+    """Return a DSCP of 0..63 and its mask, given as DSCP or DSCP/MASK."""
+    text = args.text("dscp")
+    if text is None:
+        return {}
+    numbers = []
+    for part in text.split("/", 1):
+        digits = part.lower().removeprefix("0x")
+        base = 10 if digits == part else 16
+        plain = digits.isascii() and digits.isalnum() and len(digits) < 4
+        try:
+            numbers.append(int(digits, base) if plain else -1)
+        except ValueError:
+            numbers.append(-1)
+    if not all(0 <= number <= DSCP_BITS for number in numbers):
+        raise InvalidArgument(f'dscp "{text}" is none: 0..63, and a mask behind a slash')
+    if len(numbers) > 1 and numbers[0] & ~numbers[1]:
+        raise InvalidArgument(f'dscp "{text}" has bits that its mask does not have')
+    if "tos" in args:
+        raise InvalidArgument("a rule has a type of service or a DSCP, which is a part of it")
+    return {"dscp": numbers[0], "dscp_mask": numbers[1] if len(numbers) > 1 else DSCP_BITS}
 
 
 def _uids(args: Args) -> Range | None:
@@ -288,6 +326,8 @@ def _words(net: Network, rule: Rule) -> Words:
         args["tos"] = f"0x{rule.tos:02x}"
     if rule.mark or rule.mark_mask:
         args["fwmark"] = f"{rule.mark:#x}/{rule.mark_mask:#x}"
+    if rule.dscp is not None:
+        args["dscp"] = dscp_text(rule)
     if rule.uids is not None:
         args["uidrange"] = "{}-{}".format(*rule.uids)
     if rule.ipproto:
@@ -303,6 +343,8 @@ def _words(net: Network, rule: Rule) -> Words:
         args["type"] = rule.action.value
     if rule.suppress is not None:
         args["suppress_prefixlength"] = str(rule.suppress)
+    if rule.suppress_group is not None:
+        args["suppress_ifgroup"] = group_text(rule.suppress_group)
     if rule.protocol:
         args["protocol"] = rule.protocol
     return args

@@ -69,9 +69,9 @@ SOURCES = Kind(
 LINK = Shape(
     SimpleNamespace(
         index=_NOT_YET, kind=_NOT_YET, medium=Medium.ETHERNET, mac=_NOT_YET, mtu=_NOT_YET, up=True,
-        carrier=True, arp=True, gone=False, mtu_in=False,
+        carrier=True, arp=True, group=0, gone=False, mtu_in=False,
     ),
-    "index kind mtu up carrier arp gone mtu_in",
+    "index kind mtu up carrier arp group gone mtu_in",
     medium=word(Medium), mac=MAC,
 )  # fmt: skip
 NETEM = Shape(Netem(), "delay_ns jitter_ns loss corrupt duplicate reorder rate")
@@ -103,7 +103,8 @@ HOP_OF = Shape(Hop(_NOT_YET, _NOT_YET), _ROUTE + " weight dead", **_ROUTE_KINDS)
 """One next hop of several."""
 RULE = Shape(
     Rule(),
-    "priority table src_len dst_len tos iif oif ipproto mark mark_mask invert target suppress"
+    "priority table src_len dst_len tos iif oif ipproto mark mark_mask dscp dscp_mask invert target"
+    " suppress suppress_group"
     " protocol",
     action=word(RuleAction), src=ADDRESS, dst=ADDRESS, sport=PAIR, dport=PAIR, uids=PAIR,
 )  # fmt: skip

@@ -119,6 +119,7 @@ class Interface:
         settings: the sysctls that count on it.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
+        group: number of its group, which rules may look at; 0 is ip's "default".
         arp: whether neighbors are asked for their MAC; else each has the link's own (IFF_NOARP).
         gone: whether its device was deleted from outside; it will have no carrier again.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
@@ -150,6 +151,7 @@ class Interface:
     up: bool = True
     carrier: bool = True
     arp: bool = True
+    group: int = 0
     gone: bool = False
     headroom: int = 0
     outbox: list[bytes | TracedFrame | PendingDatagram | Segment] = field(default_factory=list)
@@ -286,6 +288,11 @@ class Interfaces(dict[str, Interface]):
         """Take an interface out, with its sysctls."""
         del self[interface.name]
         self.settings.drop_link(interface.name)
+
+    def group_of(self, name: str) -> int:
+        """Return the group of an interface; 0 of one that is not there."""
+        found = self.get(name)
+        return 0 if found is None else found.group
 
     def named(self, name: str) -> Interface:
         """Return an interface by name.

@@ -18,6 +18,7 @@ TABLES = (254, 255, 7, 253)
 IPS = (0x0A000001, 0x0A000002, 0x0A010001, 0x0B000001)
 LENGTHS = (0, 8, 16, 31, 32)
 DEVS = (None, "a", "b")
+GROUPS = {None: 0, "a": 1, "b": 0}
 
 
 keys = st.builds(
@@ -52,6 +53,9 @@ rules = st.builds(
     mark=st.sampled_from((0, 1, 3)),
     mark_mask=st.sampled_from((0, 0, 1, 0xF)),
     uids=ports,
+    dscp=st.sampled_from((None, None, None, 4, 0)),
+    dscp_mask=st.sampled_from((0x3F, 0x3F, 1)),
+    suppress_group=st.sampled_from((None, None, 1)),
     invert=st.booleans(),
     target=st.integers(10, 14),
     suppress=st.sampled_from((None, None, 0, 16)),
@@ -81,6 +85,7 @@ def holds(rule: Rule, key: RouteKey) -> bool:
         wanted.append(said is None or said == value)
     for number, mine in ((rule.tos, key.tos), (rule.ipproto, key.protocol)):
         wanted.append(number in (0, mine))
+    wanted.append(rule.dscp is None or (key.tos // 4 ^ rule.dscp) & rule.dscp_mask == 0)
     spans = (rule.sport, key.sport), (rule.dport, key.dport), (rule.uids, key.uid)
     for span, port in spans:
         wanted.append(span is None or port in range(span[0], span[1] + 1))
@@ -110,7 +115,11 @@ def decided(items: list[Rule], table: list[Route], key: RouteKey) -> object:
             route = search([r for r in table if r.table == rule.table], key)
             general = route is not None and route.type not in DEVICELESS
             if route is not None and not (
-                general and rule.suppress is not None and route.plen <= rule.suppress
+                general
+                and (
+                    (rule.suppress is not None and route.plen <= rule.suppress)
+                    or (rule.suppress_group is not None and GROUPS[route.dev] == 1)
+                )
             ):
                 return route
         elif rule.action not in (RuleAction.NOP, RuleAction.GOTO):
@@ -140,6 +149,7 @@ def test_a_lookup_by_rules_is_a_search_from_end_to_end(
             fib.insert(route, InsertMode.ADD)
     fib.obey_rules()
     fib.rules = known
+    fib.group_of = GROUPS.__getitem__
     for key in asked:
         found = lookup(fib, key)
         found_rule = found.rule if isinstance(found, RuleRefusal) else found

@@ -203,13 +203,14 @@ def links_only(args: Args) -> Callable[[Rows], Rows]:
 
     A type that only Linux has selects none, as there where no link has it.
     """
-    kind, group = args.pop("type", None), args.pop("group", "default")
+    kind, group = args.pop("type", None), args.pop("group", None)
+    group = "default" if group == "0" else group
 
     def kept(rows: Rows) -> Rows:
         return [
             row
             for row in rows
-            if row["group"] == group
+            if group in (None, row["group"])
             and kind in (None, row["link_type"], row.get("linkinfo", {}).get("info_kind"))
         ]
 
@@ -235,7 +236,6 @@ _TRUE = {
     "promisc": "off",
     "allmulticast": "off",
     "multicast": "on",
-    "group": "default",
 }
 """Words of ``link set``, and the value of each that says what is the case anyway."""
 _VLAN_TRUE = {
@@ -279,9 +279,10 @@ _ARP = Word(
     "on|off",
     values=("on", "off"),
 )
+_GROUP = Word(("group",), "the group it is in, which rules may look at", "GROUP")
 ONLY_LINKS = (
     Word(("type",), "only interfaces of this type", "TYPE", values=LinkType.known),
-    Word(("group",), "only interfaces of this group (all are in default)", "GROUP"),
+    Word(("group",), "only interfaces of this group", "GROUP"),
     *refused("master vrf"),
 )
 
@@ -337,6 +338,7 @@ COMMAND = Noun(
                 ),
                 _MTU,
                 _ARP,
+                _GROUP,
                 Word(("persist",), "tap: the TAP device outlives the stack"),
                 Word(
                     ("netns",),
@@ -428,6 +430,7 @@ COMMAND = Noun(
                 _MTU,
                 Word(("address",), "its MAC address", "MAC", type=MAC),
                 _ARP,
+                _GROUP,
                 Word(
                     ("addrgenmode",),
                     "how its IPv6 link-local address is made",

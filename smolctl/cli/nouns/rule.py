@@ -18,6 +18,9 @@ def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
         words += ["to", _network(row, "dst", out)]
     if "tos" in row:
         words += ["tos", row["tos"]]
+    if "dscp" in row:
+        mask = f"/{row['dscp_mask']:#x}" if "dscp_mask" in row else ""
+        words += ["dscp", f"{row['dscp']}{mask}"]
     if "fwmark" in row:
         mask = f"/{row['fwmask']}" if "fwmask" in row else ""
         words += ["fwmark", f"{row['fwmark']}{mask}"]
@@ -38,6 +41,8 @@ def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
         words += ["lookup", str(row["table"])]
     if "suppress_prefixlen" in row:
         words += ["suppress_prefixlength", str(row["suppress_prefixlen"])]
+    if "suppress_ifgroup" in row:
+        words += ["suppress_ifgroup", row["suppress_ifgroup"]]
     if "goto" in row:
         words += ["goto", str(row["goto"])]
         words += ["[unresolved]"] if "unresolved" in row else []
@@ -87,6 +92,7 @@ _SELECTOR = (
     ),
     Word(("oif",), "interface that the sender has chosen", "DEVICE", complete="link"),
     Word(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
+    Word(("dscp",), "DSCP of the packet, and which of its bits count", "DSCP[/MASK]"),
     Word(("fwmark",), "mark of the packet, and which of its bits count", "MARK[/MASK]"),
     Word(("uidrange",), "the users whose packets they are", "FIRST-LAST"),
     Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
@@ -106,7 +112,7 @@ _SELECTOR = (
         values=("kernel", "boot", "static"),
         type=PROTOCOL,
     ),
-    *refused("realms tun_id suppress_ifgroup suppress_group nat map-to", flags="l3mdev"),
+    *refused("realms tun_id nat map-to", flags="l3mdev"),
 )
 _ACTION = (
     Word(
@@ -121,6 +127,12 @@ _ACTION = (
         ("suppress_prefixlength", "suppress_pl"),
         "ignore routes whose prefix is not longer than this; 0: the default route",
         "NUMBER",
+    ),
+    Word(
+        ("suppress_ifgroup", "suppress_group"),
+        "ignore routes through interfaces of this group",
+        "GROUP",
+        key="suppress_ifgroup",
     ),
 )
 

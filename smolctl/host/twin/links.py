@@ -50,6 +50,7 @@ def _add(interfaces: Interfaces, link: Link) -> Interface:
         made = interfaces.create(link.name, KIND, medium, MIN_MTU, mac)
         made.mirror = Mirror(_kind(link), link.ifindex)
     made.index, made.mtu = link.ifindex, max(link.mtu, MIN_MTU)
+    made.group = link.group
     made.mtu_in = link.kind == _VETH  # Linux __dev_forward_skb
     made.up, made.arp = bool(link.flags & links.UP), not link.flags & links.NOARP
     # Of a link that is down, the kernel does not know it.

@@ -7,7 +7,7 @@ from smolctl.host.reading import HostState
 from smolctl.host.twin.notes import Note, Notes
 from smolctl.host.twin.routes import PROTOCOLS
 from smolctl.host.values import AF_INET, AF_INET6
-from smolctl.stack.fib.rule import Rule, RuleAction, Rules
+from smolctl.stack.fib.rule import DSCP_BITS, Rule, RuleAction, Rules
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.wire.address import IPV4, IPV6, family_of
 
@@ -62,10 +62,11 @@ def _rule(net: Network, each: rules.Rule, notes: Notes) -> Rule:
         ipproto=each.ip_proto or 0,
         sport=each.sports, dport=each.dports,
         mark=each.mark, mark_mask=each.mask,
+        dscp=each.dscp, dscp_mask=DSCP_BITS if each.dscp_mask is None else each.dscp_mask,
         uids=each.uids,
         invert=bool(each.flags & rules.INVERT),
         target=each.goto or 0,
-        suppress=each.suppress_plen,
+        suppress=each.suppress_plen, suppress_group=each.suppress_group,
         protocol=PROTOCOLS.get(each.protocol, str(each.protocol)) if each.protocol else "",
     )  # fmt: skip
     if any(map(_is_wrong, _prefixes(net, each))):
@@ -83,15 +84,11 @@ def _missing(net: Network, each: rules.Rule) -> Iterator[str]:
         yield f"it is for packets of tunnel {each.tun_id}"
     if each.l3mdev:
         yield "it looks up the table of a VRF"
-    if each.dscp is not None:
-        yield f"it is for packets of DSCP {each.dscp}"
     if each.label is not None:
         yield f"it is for packets of flow label {each.label:#x}"
     for word, mask in (("sport", each.sport_mask), ("dport", each.dport_mask)):
         if mask not in (None, 0, 0xFFFF):
             yield f"it looks at bits {mask:#x} of the {word}"
-    if each.suppress_group is not None:
-        yield f"routes by links of group {each.suppress_group} do not count"
     if each.unknown:
         yield f"attributes {', '.join(map(str, each.unknown))}"
 

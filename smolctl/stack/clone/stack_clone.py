@@ -52,6 +52,7 @@ def _copy_network(old: Network, new: Network, shared: Shared) -> None:
     """Give a clone's network copies of all that packets change."""
     settings, alarm, copy_of = shared.settings, shared.timers.alarm, _packet_copier(shared)
     new.fib = old.fib.clone_learned(settings, alarm)
+    new.fib.group_of = shared.interfaces.group_of
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
         new.neighbors[name] = cache.clone(settings.links[name], _middle, copy_of, alarm)

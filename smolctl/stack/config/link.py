@@ -229,6 +229,14 @@ def set_arp(shared: Shared, interface: Interface, on: bool, now: int) -> None:
         network.arp_changed(interface, now)
 
 
+def set_group(shared: Shared, interface: Interface, group: int) -> None:
+    """Put an interface into a group, which rules may look at (suppress_ifgroup)."""
+    if interface.group != group:
+        interface.group = group
+        shared.events.link(ChangeType.CHANGED, interface)
+        shared.generation.touch()
+
+
 def set_carrier(shared: Shared, interface: Interface, on: bool, now: int) -> None:
     """Note whether somebody is at the other end; without, learned neighbors are forgotten."""
     if interface.carrier == on:

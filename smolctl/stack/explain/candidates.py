@@ -101,7 +101,7 @@ def passed(net: Network, key: RouteKey) -> Iterator[tuple[Rule, str]]:
         route = fib.find(rule.table, key.dst, key.oif)
         if route is None:
             yield rule, "none"
-        elif suppresses(rule, route):
+        elif suppresses(fib, rule, route):
             yield rule, "suppressed"
         else:
             yield rule, ""
@@ -139,7 +139,7 @@ def _by_rules(net: Network, key: RouteKey) -> Candidates:
         for route, cause in _ranked(net.fib, table.matches(key.dst), key.oif):
             if decided:
                 cause = "table"
-            elif not cause and suppresses(rule, route):
+            elif not cause and suppresses(net.fib, rule, route):
                 cause = "suppressed"
             found.append((route, cause))
         decided = decided or any(not cause for _, cause in found)

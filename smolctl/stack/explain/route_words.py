@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.stack.explain.names import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
-from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.fib.rule import DSCP_BITS, Rule, RuleAction
 from smolctl.wire.address import family_of, format_address
 
 _USUAL_TABLES = (TableName.LOCAL, TableName.MAIN)
@@ -37,6 +37,8 @@ def rule_text(rule: Rule) -> str:
         words += ["tos", f"0x{rule.tos:02x}"]
     if rule.mark or rule.mark_mask:
         words += ["fwmark", mark_text(rule.mark, rule.mark_mask)]
+    if rule.dscp is not None:
+        words += ["dscp", dscp_text(rule)]
     for word, value in (("iif", rule.iif), ("oif", rule.oif)):
         words += [word, value] if value is not None else []
     if rule.uids is not None:
@@ -49,11 +51,23 @@ def rule_text(rule: Rule) -> str:
         words += ["lookup", table_text(rule.table)]
         if rule.suppress is not None:
             words += ["suppress_prefixlength", str(rule.suppress)]
+        if rule.suppress_group is not None:
+            words += ["suppress_ifgroup", group_text(rule.suppress_group)]
     elif rule.action is RuleAction.GOTO:
         words += ["goto", str(rule.target)]
     else:
         words.append(rule.action.value)
     return " ".join(words)
+
+
+def dscp_text(rule: Rule) -> str:
+    """Return the DSCP that a rule wants, with its mask where that has not all bits."""
+    return f"{rule.dscp}" + (f"/{rule.dscp_mask:#x}" if rule.dscp_mask != DSCP_BITS else "")
+
+
+def group_text(group: int) -> str:
+    """Return the name of a group of links."""
+    return str(group) if group else "default"
 
 
 def mark_text(mark: int, mask: int) -> str:

@@ -34,6 +34,11 @@ from smolctl.stack.fib.table import RouteTable
 from smolctl.stack.sysctl.settings import Settings
 
 
+def _no_group(_dev: str) -> int:
+    """Stand in for links that have groups."""
+    return 0
+
+
 class LostRoute(NamedTuple):
     """A route that went when its link did."""
 
@@ -57,6 +62,7 @@ class Fib:
         multipaths: the routes with several next hops, of all tables.
         lost_default: the default route that went with its link, until there is another one.
         everywhere: the prefix of a default route.
+        group_of: tells the group of a link.
         ignored_links: links without carrier whose routes do not count
             (ip.ignore_routes_with_linkdown); changed by ``ignore_links`` alone.
         refuses_by_any: a route that refuses matches whatever the device.
@@ -86,6 +92,7 @@ class Fib:
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
         self.ignored_links: frozenset[str] = frozenset()
+        self.group_of: Callable[[str], int] = _no_group
         self._hops_shared = False
         self._alarm = alarm
         self._swept: list[SweptTable] = []

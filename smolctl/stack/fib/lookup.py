@@ -26,16 +26,19 @@ def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
             return rule.refusal
         if rule.action is RuleAction.LOOKUP:
             route = fib.find(rule.table, key.dst, key.oif, scope)
-            if route is not None and not suppresses(rule, route):
+            if route is not None and not suppresses(fib, rule, route):
                 return route
     return None
 
 
-def suppresses(rule: Rule, route: Route) -> bool:
-    """Tell whether a rule passes over what its table knows, as too general.
+def suppresses(fib: Fib, rule: Rule, route: Route) -> bool:
+    """Tell whether a rule passes over what its table knows: too general, or by links of a group.
 
     Source: Linux ``fib4_rule_suppress``.
     """
-    return rule.suppress is not None and (
-        route.plen <= rule.suppress and route.type not in DEVICELESS
-    )
+    if route.type in DEVICELESS:
+        return False
+    if rule.suppress is not None and route.plen <= rule.suppress:
+        return True
+    group = rule.suppress_group
+    return group is not None and route.dev is not None and fib.group_of(route.dev) == group

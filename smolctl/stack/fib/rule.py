@@ -32,6 +32,7 @@ class RuleAction(StrEnum):
 
 
 _TOS4, _TOS6 = 0x1C, 0xFC
+DSCP_BITS = 0x3F
 Range = tuple[int, int]
 """First and last, of ports or user ids."""
 
@@ -49,7 +50,9 @@ class Rule:
         uids: users whose packets they are.
         invert: it matches what its conditions do not.
         target: the priority at which ``goto`` goes on.
+        dscp, dscp_mask: the bits of the packet's DSCP that the mask selects; None for any.
         suppress: a route of at most this prefix length does not count, None to let all.
+        suppress_group: a route by a link of this group does not count, None to let all.
         protocol: who made it: "kernel", "static", ...; "" for nobody in particular.
     """
 
@@ -71,7 +74,10 @@ class Rule:
     uids: Range | None = None
     invert: bool = False
     target: int = 0
+    dscp: int | None = None
+    dscp_mask: int = DSCP_BITS
     suppress: int | None = None
+    suppress_group: int | None = None
     protocol: str = ""
     refusal: "RuleRefusal | None" = field(default=None, init=False, repr=False)
 
@@ -95,6 +101,7 @@ class Rule:
             and (self.sport is None or self.sport[0] <= key.sport <= self.sport[1])
             and (self.dport is None or self.dport[0] <= key.dport <= self.dport[1])
             and not (key.mark ^ self.mark) & self.mark_mask
+            and (self.dscp is None or not (key.tos >> 2 ^ self.dscp) & self.dscp_mask)
             and (self.uids is None or self.uids[0] <= key.uid <= self.uids[1])
         )
 
@@ -202,7 +209,7 @@ class Rules:
 
 _COMPARED = (
     "action", "table", "priority", "iif", "oif", "suppress", "ipproto", "protocol", "sport",
-    "dport", "mark", "mark_mask", "uids",
+    "dport", "mark", "mark_mask", "uids", "dscp", "dscp_mask", "suppress_group",
 )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ class Network(LinkObserver, ABC):
         self.loopback = loopback
         alarm = shared.timers.alarm
         self.fib = fib_of(self.family, settings, alarm)
+        self.fib.group_of = shared.interfaces.group_of
         self.neighbors = Neighbors(shared.interfaces, shared.recorder, alarm)
         self.reassembly = Reassembly(self.fragment_rules, settings, alarm)
         self.icmp_limiter = IcmpLimiter(settings, random, self.icmp_limit_sysctl)

@@ -1,6 +1,7 @@
 """Rules, tables and routes with several next hops: what Linux and smolctl are told and asked."""
 
 NETWORK = (
+    "link set tap1 group 7",
     "addr add 10.0.0.1/24 brd + dev tap0",
     "addr add 10.0.0.2/24 dev tap0",
     "addr add 10.2.0.1/24 brd + dev tap1",
@@ -56,6 +57,10 @@ RULES = (
     "rule add to 203.0.127.0/24 fwmark 3 prohibit priority 331",
     "rule add to 203.0.127.0/24 fwmark 0/0x1 uidrange 1000-1999 unreachable priority 332",
     "rule add to 203.0.127.0/24 not uidrange 0-4294967294 blackhole priority 333",
+    "rule add to 203.0.128.0/24 table main suppress_ifgroup default priority 340",
+    "rule add to 203.0.129.0/24 lookup 100 suppress_ifgroup 7 priority 341",
+    "rule add to 203.0.130.0/24 table main suppress_ifgroup 8 priority 342",
+    "rule add to 203.0.130.0/24 prohibit priority 343",
     "rule add from 10.9.9.7 prohibit priority 399",
     "rule add from 10.9.9.7 lookup 100 priority 400",
     "rule add to 203.0.125.0/24 lookup 100 priority 400",
@@ -93,6 +98,9 @@ QUESTIONS = (
     "203.0.127.1 mark 3 uid 1000", "203.0.127.1 uid 1000", "203.0.127.1 mark 1 uid 1000",
     "203.0.127.1 mark 2 uid 1999", "203.0.127.1 uid 2000", "203.0.127.1 from 10.0.0.2 mark 3",
     "203.0.127.1 mark 4294967295", "203.0.127.1 uid 4294967294", "10.0.0.1 mark 5 uid 8",
+    # groups of links
+    "203.0.128.1", "203.0.129.1", "203.0.130.1", "203.0.128.1 from 10.0.0.2",
+    "203.0.129.1 oif tap1",
     # what comes in
     "10.0.0.1 from 10.0.0.7 iif tap0 mark 3",
     "10.0.0.1 from 10.0.0.7 iif tap0", "10.0.0.1 from 10.0.0.99 iif tap0",
@@ -194,6 +202,10 @@ SCRIPTS = {
         "rule del fwmark 1",
         "rule flush fwmark 1",
         "rule del fwmark 9",
+        "rule add table main suppress_ifgroup default pref 30",
+        "rule add table main suppress_ifgroup 5 suppress_prefixlength 0 pref 30",
+        "rule add table main suppress_ifgroup nope pref 30",
+        "rule del suppress_ifgroup default",
     ),
     "tables": (
         *NETWORK,

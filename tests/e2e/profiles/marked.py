@@ -6,6 +6,7 @@ it, as one does that a packet filter has marked.
 """
 
 import socket
+import struct
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -148,9 +149,24 @@ class Kernel(Marked):
         self._namespace.close()
 
     def do(self, op: str, **words: str) -> None:
+        if "dscp" in words:
+            self._add_rule_of_dscp(words)
+            return
         said = {key: value for key, value in words.items() if key not in ("dst", "type")}
         first = [words[key] for key in ("type", "dst") if key in words]
         self._peer.ip(*op.split(), *first, *(word for pair in said.items() for word in pair))
+
+    def _add_rule_of_dscp(self, words: dict[str, str]) -> None:
+        """Add a rule that this ``ip`` has no words for (linux/fib_rules.h: FRA_DSCP, _MASK)."""
+        dscp, _, mask = words["dscp"].partition("/")
+        body = struct.pack("BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 1, 0)  # FR_ACT_TO_TBL
+        for kind, number in ((6, int(words["priority"])), (15, int(words["table"]))):
+            body += struct.pack("HHI", 8, kind, number)
+        for kind, number in ((25, int(dscp)), (30, int(mask or "0x3f", 16))):
+            body += struct.pack("HHBxxx", 5, kind, number)
+        route = self._peer.open(socket.AF_NETLINK, socket.SOCK_RAW)
+        route.send(struct.pack("IHHII", 16 + len(body), 32, 0x405, 1, 0) + body)
+        assert struct.unpack_from("i", route.recv(4096), 16) == (0,)
 
     def sysctl(self, name: str, value: int) -> None:
         self._peer.sysctl({f"net.ipv4.{name}": value})

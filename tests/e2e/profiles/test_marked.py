@@ -89,10 +89,13 @@ def by_ports(host: Marked) -> list[list[Said]]:
 
 def by_tos(host: Marked) -> list[list[Said]]:
     host.do("rule add", tos="0x10", to="192.0.2.0/24", table="100", priority="107")
+    host.do("rule add", dscp="37", table="100", priority="108")
+    host.do("rule add", dscp="40/0x38", table="100", priority="109")
     segment = icmpv4.IcmpMessage(8, 0, 1, b"").to_bytes()
+    values = 0, 0x10, 0x11, 0x30, 0x14, 0xF0, 0x95, 0x94, 0x98, 0xA4, 0xBF, 0xC0
     return [
         host.says(frame_of(packet_of(1, segment, PEER, f"192.0.2.{90 + n}", tos=tos)))
-        for n, tos in enumerate((0, 0x10, 0x11, 0x30, 0x14, 0xF0))
+        for n, tos in enumerate(values)
     ]
 
 
