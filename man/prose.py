@@ -464,8 +464,8 @@ function and the packet's own bytes decide. A question mark behind a name says t
 suffice; the others that it could be are said below. A packet that Linux takes, refuses by an
 errno, or throws away without a word is not told.
 
-Where a kernel takes no such program, its own tracing (tracefs) tells reason, function and device,
-but neither packet nor namespace: then only --all works. Linux before 5.17 gives no reasons.
+Where a kernel takes no such program, its own tracing (tracefs) tells reason, function and protocol,
+but not packet, device and namespace: then only --all works. Linux before 5.17 gives no reasons.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that

@@ -65,8 +65,14 @@ def test_the_packet_decides_which_of_several_reasons_it_is(case: Case) -> None:
 
 
 def test_what_is_not_known_is_not_decided() -> None:
-    unread = Dropped(1, "NO_SOCKET", "udp_rcv+0x1", IPV4)
+    unread = Dropped(1, "NO_SOCKET", "inet_rcv+0x1", IPV4)
     assert {"udp-port-closed", "tcp-no-listener"} <= {*names(unread, facts(unread))}
+    for place, first in (
+        ("__udp4_lib_rcv+0x1", "udp-port-closed"),
+        ("tcp_v4_rcv", "tcp-no-listener"),
+    ):
+        known = unread._replace(place=place)
+        assert names(known, facts(known))[0] == first
     assert names(unread._replace(linux=UNSPECIFIED, place="vfs_read+0x7"), facts(unread)) == ()
     assert names(unread._replace(linux="NEW_REASON"), facts(unread)) == ()
     assert question(unread, facts(unread), "eth0", None) is None

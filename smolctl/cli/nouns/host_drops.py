@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from smolctl.host.drops.dropped import Dropped, Source
     from smolctl.host.drops.rows import Counts, Room, Row
 
+_OTHERS_SHOWN = 3
+"""Names that are shown of those that it could be, too."""
 _AGAIN_S = 1.0
 """After this long it is looked again for the name of a namespace, seconds."""
 
@@ -130,12 +132,13 @@ class _Watch:
             self._source.wait(left)
 
     def _tell(self, dropped: "Dropped") -> None:
+        from smolctl.host.drops.naming import is_known
         from smolctl.host.drops.rows import row
 
         if not dropped.is_packet or dropped.protocol in self._skipped:
             return
         if not self._where.has(dropped):
-            self._homeless += not dropped.net
+            self._homeless += not dropped.net and is_known(dropped)
             return
         out = self._out
         everything = out.options.verbose or out.options.oneline
@@ -206,7 +209,9 @@ def _unread(row: "Row") -> str:
 
 def _details(row: "Row", out: Output) -> Iterator[str]:
     """Yield what it means, what may help, and what tells more."""
-    others = f" (or {', '.join(row['others'])})" if "others" in row else ""
+    others = row.get("others", [])
+    more = ", ..." if len(others) > _OTHERS_SHOWN else ""
+    others = f" (or {', '.join(others[:_OTHERS_SHOWN])}{more})" if others else ""
     place = row.get("place", "").partition("+")[0] if row["linux"] == "NOT_SPECIFIED" else ""
     where = f"; the kernel's code: {place}" if place else ""
     yield from _indented(out, "means", f"{row['meaning']}{others}{where}")

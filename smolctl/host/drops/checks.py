@@ -5,7 +5,7 @@ Each returns True where it is that reason, False where it is not, None where nob
 
 from collections.abc import Callable
 
-from smolctl.host.drops.dropped import Dropped
+from smolctl.host.drops.dropped import ARP, Dropped
 from smolctl.host.drops.facts import Facts
 from smolctl.wire.address import (
     is_link_local,
@@ -75,7 +75,7 @@ def _is_of_group(dropped: Dropped, facts: Facts) -> bool:
 
 
 def _is_too_old(dropped: Dropped, facts: Facts) -> bool:
-    return dropped.function in _FORWARD and facts.ttl is not None and facts.ttl <= 1
+    return dropped.function in _FORWARD and (facts.ttl is None or facts.ttl <= 1)
 
 
 def _is_confined(dropped: Dropped, facts: Facts) -> bool:
@@ -131,7 +131,7 @@ CHECKS: dict[str, Check] = {
     "rx-ethertype-unknown": _family(0),
     "rx-iface-down": lambda dropped, facts: _came_in(dropped, facts) and None,
     "arp-target-not-ours": lambda dropped, facts: facts.fault is None,
-    "arp-proxy-purged": _family(0),
+    "arp-proxy-purged": lambda dropped, facts: dropped.protocol == ARP,
     "ip-source-route": lambda dropped, facts: facts.routed,
     "ip-multicast-not-joined": _is_of_group,
     "ip-bad-option": _at(*_OPTIONS),
@@ -195,6 +195,6 @@ CHECKS: dict[str, Check] = {
 WITHOUT_PACKET = {
     "icmp-type-unknown", "rx-ethertype-unknown", "rx-vlan-unknown", "rx-not-our-mac",
     "rx-iface-down", "tx-iface-down", "tx-no-carrier", "tx-queue-full", "arp-target-not-ours",
-    "arp-proxy-purged",
+    "arp-proxy-purged", "fwd-ttl-exceeded",
 }  # fmt: skip
 """Those of them that need not know what is in the packet."""

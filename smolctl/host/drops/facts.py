@@ -9,6 +9,11 @@ from smolctl.wire.fault import WireFault
 
 ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 _SUMS = {"udp-bad-checksum", "tcp-bad-checksum", "icmp-bad-checksum", "icmp6-bad-checksum"}
+_FUNCTIONS = {
+    "udp_rcv": UDP, "__udp4_lib_rcv": UDP, "udpv6_rcv": UDP, "__udp6_lib_rcv": UDP,
+    "tcp_v4_rcv": TCP, "tcp_v6_rcv": TCP, "icmp_rcv": ICMP, "icmpv6_rcv": ICMPV6,
+}  # fmt: skip
+"""Protocols of functions of Linux, for where the packet itself is not known."""
 _PADDED_MAX = 0x10000
 
 
@@ -47,7 +52,8 @@ def facts(dropped: Dropped) -> Facts:
     if not dropped.packet and dropped.protocol == IPV6 and dropped.iif:
         return Facts(6, fault="ip6-header-short")
     if not dropped.packet:
-        return Facts({IPV4: 4, IPV6: 6}.get(dropped.protocol, 0))
+        protocol = _FUNCTIONS.get(dropped.function)
+        return Facts({IPV4: 4, IPV6: 6}.get(dropped.protocol, 0), protocol=protocol)
     if dropped.protocol in (IPV4, IPV6):
         read = _ipv4 if dropped.protocol == IPV4 else _ipv6
         made = read(_padded(dropped), dropped.size <= len(dropped.packet))

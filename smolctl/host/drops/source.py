@@ -28,9 +28,12 @@ def inode(netns: str | None) -> int:
     """
     path = HERE if netns is None else namespace_path(netns)
     try:
-        return os.stat(path).st_ino
+        found, here = os.stat(path), os.stat(HERE)
     except OSError as error:
         raise DeviceError(f"cannot look at {path}: {error.strerror}") from None
+    if found.st_dev != here.st_dev:
+        raise DeviceError(f"{path} is no network namespace", hint="ip netns list")
+    return found.st_ino
 
 
 def path_of(net: int) -> str | None:
@@ -73,8 +76,10 @@ def best(net: int) -> Source:
         raise tracefs.refused()
     try:
         return Probe(net)
-    except (OSError, btf.Unknown) as error:
-        why = str(error)
+    except OSError as error:
+        why = error.strerror or str(error)
+    except btf.Unknown as unknown:
+        why = f"it does not tell {unknown}"
     made = Tracefs(tracefs.find())
     if net:
         made.close()

@@ -1,7 +1,8 @@
 """Drops as the kernel's own tracing has them: an instance of ours in tracefs.
 
 For kernels that take no program of ours. The event skb:kfree_skb has the reason, the protocol and
-the place. Events of devices tie a packet to a name; neither packet nor namespace is told.
+the place, and no more. Events of devices have the packet's address and device, but an address is
+used again for the next packet, and not all events that free one can be seen: they would lie.
 """
 
 import os
@@ -18,13 +19,10 @@ ROOTS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 MOUNT = "mount -t tracefs nodev /sys/kernel/tracing"
 _PREFIX = "smolctl-drops-"
 _DROP = "skb/kfree_skb"
-_DEVICES = ("net/netif_receive_skb", "net/net_dev_queue", "net/net_dev_start_xmit")
 _SYMBOL = re.compile(r'\{ *(-?(?:0x)?[0-9a-fA-F]+), *"(\w+)" *\}')
 _LINE = re.compile(r"^.* +(\d+)\.(\d+): (\w+): (.*)$")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
 _NOT_DROPS = ("NOT_DROPPED_YET", "CONSUMED")
-_REMEMBERED = 65536
-"""Packets whose device is remembered; those that were not dropped are forgotten, oldest first."""
 
 
 def refused() -> DeviceError:
@@ -76,7 +74,7 @@ def _started(pid: int) -> int:
 
 
 class Tracefs:
-    """A source of drops that knows reason, protocol and place, and mostly the device.
+    """A source of drops that knows reason, protocol and place.
 
     Args:
         root: where tracefs is mounted.
@@ -85,7 +83,7 @@ class Tracefs:
         DeviceError: it must not be used, or the kernel gives no reasons.
     """
 
-    unknown = "the packet and its network namespace: this kernel takes no program that reads them"
+    unknown = "packet, device and network namespace: this kernel takes no program that reads them"
 
     def __init__(self, root: str) -> None:
         pid = os.getpid()
@@ -94,7 +92,6 @@ class Tracefs:
         self._pipe = -1
         self._rest = b""
         self._lost = 0
-        self._devices: dict[str, str] = {}
         self._made = False
         try:
             self._check()
@@ -104,9 +101,6 @@ class Tracefs:
             self._write("trace_clock", "mono")
             with suppress(OSError):  # since 4.20; without it, half a page must fill
                 self._write("buffer_percent", "0")
-            for event in _DEVICES:
-                with suppress(OSError):  # some kernels lack one
-                    self._write(f"events/{event}/enable", "1")
             self._write(f"events/{_DROP}/enable", "1")
             flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
             self._pipe = os.open(f"{self._place}/trace_pipe", flags)
@@ -162,19 +156,11 @@ class Tracefs:
 
     def _told(self, line: str, behind: int) -> Dropped | None:
         found = _LINE.match(line)
-        if found is None:
+        if found is None or found[3] != "kfree_skb":
             missed = _LOST.search(line)
             self._lost += int(missed[1]) if missed else 0
             return None
         words = dict(each.split("=", 1) for each in found[4].split() if "=" in each)
-        packet = words.get("skbaddr", "")
-        if found[3] != "kfree_skb":
-            self._devices.pop(packet, None)
-            self._devices[packet] = words.get("dev", "")
-            if len(self._devices) > _REMEMBERED:
-                del self._devices[next(iter(self._devices))]
-            return None
-        dev = self._devices.pop(packet, "")
         reason = found[4].rpartition("reason: ")[2].strip()
         if reason in _NOT_DROPS:
             return None
@@ -184,7 +170,6 @@ class Tracefs:
             reason,
             words.get("location", "").partition("/")[0],
             int(words.get("protocol", "0")),
-            dev,
         )
 
     def lost(self) -> int:
