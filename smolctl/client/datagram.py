@@ -217,7 +217,7 @@ class DatagramSocket(DatagramCalls):
         elif name == "mtu":
             value = self.__command("mtu")["mtu"]
         elif name == "dev":
-            return str(self.__set.get(name, "")).encode().ljust(size, b"\0")[:size]
+            return options.device(str(self.__set.get(name, "")), size)
         elif name == "multicast_src":
             address = socket.inet_aton(str(self.__set.get(name, "0.0.0.0")))
             return address[:size] if size else int.from_bytes(address, sys.byteorder, signed=True)

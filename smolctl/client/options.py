@@ -79,6 +79,8 @@ _MEMBERSHIPS = {
     IP_UNBLOCK_SOURCE: "unblock",
 }
 
+_RCVBUF_MIN, _RCVBUF_MAX = 2304, 1_000_000_000
+_IFNAMSIZ = 16
 Value = int | bytes | str
 
 
@@ -137,7 +139,22 @@ def word(name: str, value: Value) -> Any:
     if name == "dev":
         return value.rstrip(b"\0").decode() if isinstance(value, bytes) else value
     number = _number(value) if isinstance(value, bytes) else int(value)
+    if name == "rcvbuf":  # socket(7): the kernel doubles it, for what a datagram costs beside
+        return min(max(2 * number, _RCVBUF_MIN), _RCVBUF_MAX)
     return int(bool(number)) if name in _FLAGS else number
+
+
+def device(name: str, size: int) -> bytes | int:
+    """Return the value of SO_BINDTODEVICE, as ``getsockopt`` does.
+
+    Raises:
+        OSError: EINVAL, there is no room for a name.
+    """
+    if not name:
+        return b"" if size else 0
+    if size < _IFNAMSIZ:
+        raise OSError(errno.EINVAL, f"SO_BINDTODEVICE needs {_IFNAMSIZ} bytes for a name")
+    return name.encode() + b"\0"
 
 
 def _number(value: bytes) -> int:

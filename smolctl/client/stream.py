@@ -22,6 +22,7 @@ from smolctl.client.options import (
     KEPT_BY_STREAMS,
     OWN,
     SNDLOWAT,
+    device,
     not_read,
     seconds_of,
     signed,
@@ -538,6 +539,8 @@ class StreamSocket(socket.socket):
             if name == "linger":
                 packed = struct.pack("ii", value != -1, max(int(value), 0))
                 return packed[:size] if size else int(value != -1)
+            if name == "dev":
+                return device(str(value), size)
         if isinstance(value, str):
             return value.encode().ljust(size, b"\0")[:size]
         value = signed(value)

@@ -369,7 +369,8 @@ class SocketJob(Job):
         if "dev" in args:
             if socket.port:
                 raise InvalidArgument("the socket is already bound: choose its device first")
-            socket.dev = self._stack.interface(args.required("dev")).name
+            name = args.text("dev")  # socket(7): "" for any again
+            socket.dev = self._stack.interface(name).name if name else None
         if "v6only" in args:
             self._names.v6only(args.integer("v6only", 0, 1) == 1)
         for name in ("broadcast", "reuse", "reuseport", "multicast_loop", "multicast_all"):

@@ -11,6 +11,7 @@ from smolctl.stack.transport.tcp.congestion import NAMES as CONTROLS
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 
+_UNCONNECTED = (State.CLOSED, State.LISTEN)
 _S = 1_000_000_000
 _MS = 1_000_000
 _BUFFER_MAX = 1 << 30
@@ -35,10 +36,13 @@ def change(stack: Stack, socket: TcpSocket, args: Args, now: int) -> None:
     for name in _FLAGS:
         if name in args:
             setattr(socket, name, args.integer(name, 0, 1) == 1)
+    if "quickack" in args:
+        socket.pingpong = not socket.quickack  # Linux __tcp_sock_set_quickack
     if "dev" in args:
         if socket.bound or socket.state is not State.CLOSED:
             raise InvalidArgument("the socket is already bound: choose its device first")
-        socket.dev = stack.interface(args.required("dev")).name
+        dev = args.text("dev")  # socket(7): "" for any again
+        socket.dev = stack.interface(dev).name if dev else None
     _buffers(stack, socket, args)
     _times(socket, args)
     if "keepalive" in args:
@@ -112,13 +116,12 @@ def value(stack: Stack, socket: TcpSocket, name: str) -> int | str:
     Raises:
         InvalidArgument: it is none.
     """
+    if name in _VALUES:
+        found: int | str = _VALUES[name](stack, socket)
+        return found
     if name in _FLAGS or name == "keepalive":
         return int(getattr(socket, name))
-    read = _VALUES.get(name)
-    if read is None:
-        raise InvalidArgument(f'a socket has no option "{name}"')
-    found: int | str = read(stack, socket)
-    return found
+    raise InvalidArgument(f'a socket has no option "{name}"')
 
 
 def _mtu(socket: TcpSocket) -> int:
@@ -142,7 +145,10 @@ _VALUES: dict[str, Callable[[Stack, TcpSocket], Any]] = {
     "congestion": lambda stack, socket: (
         socket.control or CONTROLS[stack.settings["tcp.congestion_control"]]
     ),
-    "maxseg": lambda _, socket: socket.mss,
+    "maxseg": lambda _, socket: (
+        socket.mss_max if socket.mss_max and socket.state in _UNCONNECTED else socket.mss
+    ),
+    "quickack": lambda _, socket: int(socket.quickack or not socket.pingpong),
     "keepidle": lambda stack, socket: _or_setting(
         socket.keepidle_ns, stack, "tcp.keepalive_time_ms"
     ),

@@ -217,11 +217,11 @@ def test_options(make: Make) -> None:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
     one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 7)
     one.bind(HERE)
-    assert one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 1000
+    assert one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2304
     assert one.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST) == 1
     with Client.connect() as client:
         (row,) = client.call("socket.show")
-    assert (row["rcvbuf"], row["dev"], row["pid"]) == (1000, "lo", os.getpid())
+    assert (row["rcvbuf"], row["dev"], row["pid"]) == (2304, "lo", os.getpid())
     sndbuf = socket.SOL_SOCKET, socket.SO_SNDBUF
     usual = one.getsockopt(*sndbuf)
     one.setsockopt(*sndbuf, 1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from smolctl.client import DatagramSocket, StreamSocket
-from smolctl.client.options import IP_MTU, IPV6_MTU
+from smolctl.client.options import IP_MTU, IP_RECVERR, IPV6_MTU
 from tests.kit.home import Home
 from tests.kit.process import PATIENCE_SECONDS, wait_until
 
@@ -35,6 +35,9 @@ ROWS: list[Row] = [
     (BOTH, FAMILIES, SOL, socket.SO_OOBINLINE, FLAG[:3], 0),
     (BOTH, FAMILIES, SOL, socket.SO_LINGER, (struct.pack("ii", 1, 4),), 8),
     (BOTH, FAMILIES, SOL, socket.SO_PRIORITY, (0, 6), 0),
+    (BOTH, FAMILIES, SOL, socket.SO_RCVBUF, (10_000, 1), 0),
+    (BOTH, FAMILIES, SOL, socket.SO_BINDTODEVICE, (b"lo\0", b"nix\0", b"lo", b""), 16),
+    ((UDP,), FAMILIES, IP, IP_RECVERR, FLAG[:3], 0),
     (BOTH, FAMILIES, SOL, socket.SO_RCVLOWAT, (0, 100), 0),
     (BOTH, FAMILIES, SOL, socket.SO_SNDLOWAT, (1, 2), 0),
     (BOTH, FAMILIES, SOL, socket.SO_RCVTIMEO, (BIG, struct.pack("ll", 0, 0), 5, b"x"), 16),
@@ -61,6 +64,8 @@ ROWS: list[Row] = [
     ((UDP,), (V6,), IP6, socket.IPV6_MULTICAST_HOPS, (7, -1), 0),
     ((TCP,), FAMILIES, L4, socket.TCP_NODELAY, FLAG[:3], 0),
     ((TCP,), FAMILIES, L4, socket.TCP_CORK, FLAG[:3], 0),
+    ((TCP,), FAMILIES, L4, socket.TCP_QUICKACK, FLAG[:3], 0),
+    ((TCP,), FAMILIES, L4, socket.TCP_MAXSEG, (1000, 10, 88, 32_767, 32_768), 0),
     ((TCP,), FAMILIES, L4, socket.TCP_KEEPIDLE, (30, 0, 40_000), 0),
     ((TCP,), FAMILIES, L4, socket.TCP_KEEPINTVL, (5, 0, 40_000), 0),
     ((TCP,), FAMILIES, L4, socket.TCP_KEEPCNT, (3, 0, 128), 0),
