@@ -76,7 +76,7 @@ FLOWS = 40
 """So many that each socket of a group gets one: of 3, one would miss out once in 10 million."""
 ASKED = (LO, "127.0.0.2", "::1")
 """Addresses that the flows of each crowd go to."""
-KINDS: dict[int, int] = {DGRAM: 60, STREAM: 12}
+KINDS: dict[int, int] = {DGRAM: 30, STREAM: 6}
 """The number of crowds of each."""
 
 
