@@ -140,14 +140,15 @@ def _to_ourselves(
     owner = net.interfaces.get(route.dev or "", out)
     if not (net.settings["ip.loopback_own"] or owner.loopback):
         return _on_link(net, owner, dst, src, route)
-    if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
     entrance = out
     if net.needs_dev(dst):
         entrance = owner
     elif net.needs_dev(source):
         entrance = net.interfaces.get(dev or _link_of(net, source) or "", owner)
+    if not out.up and entrance is not out:
+        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
+    # With lo down, Linux has a way all the same, and loses the packet on it.
     return Way(WayType.LOCAL, entrance, dst, dst, source, route, out.mtu)
 
 

@@ -254,6 +254,8 @@ SCRIPTS = {
         "addr add 10.45.0.1/24 dev tap0",
         "carrier tap0 up",
         "link set lo down",
+        "route get 10.0.0.1",
+        "route get 127.0.0.1",
         "addr add 10.46.0.1/24 dev lo",
         "link set lo up",
     ),
