@@ -196,6 +196,7 @@ def _by_itself(link: Link, each: addresses.Address) -> bool:
 
 def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
     """Yield the routes of users, those without a gateway first: others may need them."""
+    down = {link.ifindex: link.name for link in state.links if not link.flags & links.UP}
     there = [route for route in state.routes if route.protocol != _KERNEL]
     there.sort(key=lambda route: any(hop.gateway is not None for hop in route.hops))
     for route in there:
@@ -204,7 +205,11 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
         text = f"route {prefix_text(route.dst, route.plen, route.family)}"
         if route.table != 254:
             text += f" table {_name(TABLES, route.table)}"
+        # A next hop whose link went down is dead, and stays; it can only be added before.
+        dead = [down[hop.oif] for hop in route.hops if hop.oif in down and hop.oif not in left_out]
+        yield from (Command(("link", "set", name, "up"), text) for name in dict.fromkeys(dead))
         yield Command(tuple(route_words(state, route)), text)
+        yield from (Command(("link", "set", name, "down"), text) for name in dict.fromkeys(dead))
         if more := _beside(route):
             yield NotExpressed(f"{text}: {', '.join(more)}")
     if state.nexthops:

@@ -182,18 +182,18 @@ def _outcome(present: list[Route], gone: list[Route], new: list[Route]) -> list[
 def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Saved]:
     """Yield what adds one route, with what it needs for that and is not there any more."""
     args = words(route)
-    scaffold = list(_needs(fresh, route))
-    yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
     # What is local stays when its link goes down, and so does one next hop of several; they cannot
     # be added then.
     links = {hop.dev: 0 for hop in _hops(route) if hop.dev is not None}
     down = [name for name in links if not net.interfaces[name].up]
     yield from (_state(name, "up") for name in down)
+    scaffold = list(_needs(fresh, route))
+    yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
     undo = ("route.del", words(route, full=mode == "append"))
     group = f"route {net.family.name} {route.table} {args['dst']}"
     yield Saved(f"route.{mode}", args, undo, group)
-    yield from (_state(name, "down") for name in down)
     yield from (Saved("route.del", spec, scaffold=True) for spec in reversed(scaffold))
+    yield from (_state(name, "down") for name in down)
 
 
 def _needs(net: Network, route: Route) -> Iterator[Words]:
