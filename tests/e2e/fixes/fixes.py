@@ -212,6 +212,10 @@ CASES = (
         ("link set tap0 down",),
     ),
     Case(
+        "arp-off", "smolctl link set tap0 arp on", counts("arp.replies_sent", arp()),
+        ("link set tap0 arp off",),
+    ),
+    Case(
         "arp-target-not-ours", "smolctl addr add 10.0.0.77/24 dev tap0",
         counts("arp.replies_sent", arp(pdst="10.0.0.77")),
     ),
