@@ -15,12 +15,10 @@ from smolctl.lab.node import Node
 from smolctl.near import did_you_mean
 
 SOCKETS = "a lab has no programs outside of it"
+_MACHINE = "it is about this machine, which a lab does not use", None
 NO_PLACE = {
-    "doctor": ("it is about this machine, which a lab does not use", None),
-    **{
-        f"host {verb}": ("it is about this machine, which a lab does not use", None)
-        for verb in ("show", "save", "drops")
-    },
+    "doctor": _MACHINE,
+    **dict.fromkeys(("host show", "host save", "host drops"), _MACHINE),
     "exec": (SOCKETS, "use [[programs]]"),
     "stack log": ("a node has no log", "stats drops and why list tell what went wrong"),
     "stack start": ("a node runs from the beginning", 'restart = "NODE" in a step boots it anew'),
@@ -298,7 +296,7 @@ def _admit(path: str, args: Mapping[str, Any]) -> None:
         UsageFault: it is one of them.
     """
     if path in NO_PLACE or args.get("host") is True:
-        why, hint = NO_PLACE.get(path, NO_PLACE["host"])
+        why, hint = NO_PLACE.get(path, _MACHINE)
         raise UsageFault(f"{path} does not work in a lab: {why}", hint=hint)
     if path == "capture" and args.get("write") == "-":
         raise UsageFault(

@@ -26,7 +26,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-KINDS = ("tap", "stream", "dgram", "cable", "packet", "pcap", "vlan", "loopback")
+KINDS = ("tap", "stream", "dgram", "cable", "packet", "pcap", "vlan", "mirror", "loopback")
+SET = ("arp", "group", "addrgenmode", "carrier", "master", "nomaster")
 NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 
 
@@ -56,8 +57,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
          ["peer", "broadcast", "label", "scope", "dad", "nodad", "autojoin", "noprefixroute",
           "metric", "optimistic", "valid_lft", "preferred_lft"]),
         (("link", "set", "tap0", ""),
-         ["up", "down", "mtu", "address", "arp", "addrgenmode", *NETEM]),
-        (("link", "set", "tap0", "up", ""), ["mtu", "address", "arp", "addrgenmode", *NETEM]),
+         ["up", "down", "mtu", "address", *SET, *NETEM]),
+        (("link", "set", "tap0", "up", ""), ["mtu", "address", *SET, *NETEM]),
         (("link", "add", "tap0", "type", ""), [*KINDS]),
         (("link", "add", "eth0", "type", "cable", "n"), ["name", "netns"]),
         (("link", "add", "eth0", "type", "tap", "n"), ["netns"]),
@@ -92,7 +93,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("trace", "--w"), ["--wait"]),
         (("capture", "--w"), ["--write", "--wait"]),
         (("stack", "start", "--profile", ""),
-         ["linux", "rfc1122", "smoltcp-0.9", "smoltcp-0.12", "smoltcp-0.13"]),
+         ["linux", "linux-exact", "rfc1122", "smoltcp-0.9", "smoltcp-0.12", "smoltcp-0.13"]),
         (("sysctl", "--diff=s"), ["smoltcp-0.9", "smoltcp-0.12", "smoltcp-0.13"]),
         (("sysctl", "ip.default"), ["ip.default_ttl"]),
         (("sysctl", "arp.accept_from=s"), ["arp.accept_from=subnet", "arp.accept_from=solicited"]),

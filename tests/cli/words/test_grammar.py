@@ -234,7 +234,7 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
          'addr add: "10.0.0.1/255.0.255.0" is not a prefix: 255.0.255.0 is not a netmask'),
         ("link add x type bridge stp_state 1", "link add: not supported: type bridge"),
         ("link add x type birdge stp_state 1", 'link add: "birdge" is not a type of link:'
-         " cable, dgram, loopback, packet, pcap, stream, tap, vlan"),
+         " cable, dgram, loopback, mirror, packet, pcap, stream, tap, vlan"),
         ("-f mpls route", "not supported: -family mpls"),
         ("-0 route", "not supported: -0"),
         ("udp send -l 5 10.0.0.1:5", "udp send: not supported: -l"),

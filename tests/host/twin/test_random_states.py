@@ -8,8 +8,9 @@ from smolctl.errors import SmolctlError
 from smolctl.host.twin import twin
 from tests.host.twin.asking import way, why
 from tests.host.twin.random_states import RandomHost
+from tests.kit.amount import amount
 
-SEEDS, MORE_SEEDS = range(60), range(60, 2000)
+SEEDS = range(amount(2000, 40))
 QUESTIONS = (
     "udp any 10.0.0.9#53", "tcp any 8.8.8.8#80", "icmp any 2001:db8::7",
     "udp 10.0.0.9#7 10.0.0.1#53 iif eth0", "tcp 2001:db8::9#7 2001:db8::1#80 iif eth1",
@@ -31,12 +32,7 @@ def ask_everything(seed: int) -> None:
         way(made, "10.0.0.77")
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_random_state_has_a_twin(seed: int) -> None:
     ask_everything(seed)
-
-
-@pytest.mark.proof
-def test_many_random_states_have_twins() -> None:
-    for seed in MORE_SEEDS:
-        ask_everything(seed)
