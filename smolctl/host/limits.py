@@ -19,7 +19,7 @@ from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.host.xfrm import Policy
 from smolctl.stack.explain.predict import Question
 from smolctl.stack.trace.trace import Fate
-from smolctl.wire.address import IPV6, family_of, is_multicast
+from smolctl.wire.address import IPV6, family_of, is_limited_broadcast, is_loopback, is_multicast
 
 
 class Decides(Enum):
@@ -384,20 +384,10 @@ def _state(case: Case) -> Iterator[Limit]:
 
 
 _DEVIATIONS = {
-    "tx-no-source": "without an address Linux sends IPv4 from 0.0.0.0, which nobody can answer",
-    "tx-dst-invalid": "where this is refused, Linux sends: to 0.0.0.0 and :: as to the host itself,"
-    " and to 127/8 by the table main; of a connection to all it says ENETUNREACH",
-    "ip-src-invalid": "Linux takes some sources that are refused here: of 0.0.0.0/8, and broadcast"
-    " addresses where rp_filter is 0",
-    "ip-dst-invalid": "Linux sends on what is for 0.0.0.0/8, as for any other network",
+    "ip-src-invalid": "Linux takes broadcast addresses for sources where rp_filter is 0",
     "arp-sender-invalid": "Linux answers ARP whatever the sender's address is",
 }
-"""Drops and refusals in which a stack differs from Linux on purpose."""
-_SAME_END = {
-    "ip6-dst-not-ours": "of IPv6, Linux tells the sender of a packet that no route is for, also"
-    " where it does not forward",
-}
-"""Those in which what the packet itself comes to is the same."""
+"""Drops in which a stack differs from Linux on purpose, and no profile says it."""
 
 
 def _deviations(case: Case) -> Iterator[Limit]:
@@ -405,8 +395,18 @@ def _deviations(case: Case) -> Iterator[Limit]:
     why = case.passages[0].trace.reason
     if why is not None and why.name in _DEVIATIONS:
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
-    elif why is not None and why.name in _SAME_END:
-        yield Limit(_SAME_END[why.name])
+    if why is not None and why.name in _LOST and _is_lost(case):
+        yield Limit("Linux takes it from its sender, and loses it at a link that is down")
+
+
+_LOST = ("tx-iface-down", "tx-no-route", "tx-no-carrier")
+
+
+def _is_lost(case: Case) -> bool:
+    """Tell whether a packet is for ``lo`` or for all, where links are down or lack a signal."""
+    dst = case.question.dst
+    own = any(each.local == dst for each in case.state.addresses)
+    return own or is_loopback(dst) or is_multicast(dst) or is_limited_broadcast(dst)
 
 
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (

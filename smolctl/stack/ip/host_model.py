@@ -96,3 +96,19 @@ def is_neighbor(net: Network, out: Interface, host: int) -> bool:
     """Tell whether packets to a host go by a link, and straight to it."""
     route = net.lookup(RouteKey(host, oif=out.name))
     return isinstance(route, Route) and route.type is RouteType.UNICAST and route.via is None
+
+
+def as_good_by(net: Network, key: RouteKey, found: Found, dev: str) -> Found:
+    """Return the route by a link, if there is one that is equal to what was found.
+
+    Source: Linux ``rt6_score_route``, for what came in, or answers what came in, by that link.
+    """
+    usual = isinstance(found, Route) and found.type is RouteType.UNICAST
+    if not isinstance(found, Route) or not usual or found.dev in (dev, None):
+        return found
+    back = net.lookup(key._replace(oif=dev))
+    if isinstance(back, Route) and (back.table, back.prefix, back.plen, back.metric) == (
+        found.table, found.prefix, found.plen, found.metric,
+    ):  # fmt: skip
+        return back
+    return found

@@ -79,7 +79,7 @@ def number_of(quote: Quote) -> int:
     return (quote.dport if quote.protocol == Protocol.UDP else quote.icmp_sequence) or 0
 
 
-def _is_deaf(net: Network, sender: Sender, quote: Quote) -> bool:
+def is_deaf(net: Network, sender: Sender, quote: Quote) -> bool:
     """Tell whether the error passes a socket by, as it comes by ``lo`` (Linux __udp4_lib_err)."""
     bound = sender.dev is not None and not net.settings["udp.tell_bound"]
     return bound and net.family is IPV4 and quote.protocol == Protocol.UDP
@@ -96,7 +96,7 @@ def tell_unreachable(net: Network, packet: Packet, quote: Quote | None, detail: 
     if packet.sender is None:
         if packet.header is not None and not net.fib.is_local(packet.header.src):
             net.answer_error(packet, ErrorKind.HOST)
-    elif quote is not None and not _is_deaf(net, packet.sender, quote):
+    elif quote is not None and not is_deaf(net, packet.sender, quote):
         errno, number = NEIGH_FAILED.errno_name or "EHOSTUNREACH", number_of(quote)
         packet.sender.fail(
             DeliveryError(errno, NEIGH_FAILED, detail, quote.src, quote.dst, number, packet.now)

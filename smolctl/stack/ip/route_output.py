@@ -26,6 +26,7 @@ from smolctl.wire.address import (
     is_multicast,
     is_unspecified,
 )
+from smolctl.wire.ipv6 import NextHeader
 
 _TYPE_REASONS = {
     RouteType.BLACKHOLE: reason.TX_ROUTE_BLACKHOLE,
@@ -107,6 +108,9 @@ def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
     key = key._replace(src=None) if key.src == 0 else key
     if not is_unspecified(key.dst):
         return key
+    if key.protocol == NextHeader.ICMPV6:
+        # Linux ping_v6_sendmsg asks for a route to ::, and there is none.
+        return Refusal(reason.TX_NO_ROUTE, key.oif or "", {"ip": key.dst})
     if net.settings["ip.zero_is_own"]:
         return key._replace(dst=net.meant(key.dst, key.src), oif=None)
     return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})

@@ -6,6 +6,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.quoted import (
     error_values,
+    is_deaf,
     learn_path_mtu,
     number_of,
     sender_of,
@@ -151,7 +152,8 @@ def _error_input(net: Network, packet: Packet) -> None:
         values.update(_too_big_input(net, sender, quote, message.mtu, packet.now))
     detail = packet.record(why, **values)
     # Who lets routers fragment is not told that one did not (Linux __udp4_lib_err, ping_err).
-    if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
+    deaf = packet.looped and is_deaf(net, sender, quote)
+    if not deaf and (not too_big or sender.pmtudisc is not Pmtudisc.DONT):
         number, extensions = number_of(quote), icmp_extensions.parse(message)
         sender.fail(
             DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now, extensions)

@@ -2,8 +2,9 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route import Route
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.host_model import as_good_by
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.quoted import (
@@ -100,18 +101,11 @@ def _echo_request(net: Network, packet: Packet) -> None:
 
 
 def _leads_back(net: Network, packet: Packet, own: int) -> bool:
-    """Tell whether of several routes that are equal one leads to the link of a request.
-
-    Source: Linux ``icmpv6_echo_reply`` (flowi6_oif), ``rt6_score_route``.
-    """
+    """Tell whether a route leads to the link of a request, and is as good as any (Linux)."""
     key, dev = RouteKey(packet.header.src, own), packet.interface.name
     first = net.lookup(key)
-    if not isinstance(first, Route) or first.type is not RouteType.UNICAST or first.dev == dev:
-        return False  # by that link anyway, or by no other
-    back = net.lookup(key._replace(oif=dev))
-    return isinstance(back, Route) and (back.table, back.prefix, back.plen, back.metric) == (
-        first.table, first.prefix, first.plen, first.metric,
-    )  # fmt: skip
+    back = as_good_by(net, key, first, dev)
+    return back is not first and isinstance(back, Route)
 
 
 def _ignoring(net: Network, dst: int) -> str | None:

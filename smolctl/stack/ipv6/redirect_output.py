@@ -3,7 +3,9 @@
 from contextlib import suppress
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack.ip.host_model import is_neighbor
+from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6.addresses import asking_address
@@ -31,16 +33,30 @@ def redirect_sent(net: Network, packet: Packet, way: Way) -> bool:
     if out is not packet.interface or not (target == header.dst or is_link_local(target)):
         return False
     src = asking_address(out)
-    if not is_link_local(src) or not is_neighbor(net, out, header.src):
+    near = _link_of_neighbor(net, out, header.src)
+    if not is_link_local(src) or near is None:
         return False
     if not net.redirects.allow(header.src, now):
         return False
     message = Redirect(target, header.dst, _options(net, packet, target))
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     with suppress(SendRejected, NoBuffers):  # counted under its own reason
-        net.neighbors.output(nd_output(net, out, message, src, header.src, trace, now), header.src)
+        net.neighbors.output(nd_output(net, near, message, src, header.src, trace, now), header.src)
     net.recorder.count("nd.redirects_sent")
     return True
+
+
+def _link_of_neighbor(net: Network, out: Interface, host: int) -> Interface | None:
+    """Return the link on which the sender of a packet is; None if a gateway leads to it.
+
+    That is the link by which the packet came in, unless it came in by a wrong one.
+    """
+    for key in (RouteKey(host, oif=out.name), RouteKey(host)):
+        route = net.lookup(key)
+        if isinstance(route, Route) and route.type is RouteType.UNICAST:
+            dev = route.dev if route.via is None else None
+            return None if dev is None else net.interfaces.named(dev)
+    return None
 
 
 def _options(net: Network, packet: Packet, target: int) -> Options:

@@ -90,8 +90,8 @@ class Questioner:
         if own and rng.random() < 0.25:
             src = str(self._one(own))
         elif rng.random() < 0.03:
-            other = self._target(version)
-            src = "" if other.is_multicast else str(other)
+            near = [each for _, each in self.world.near if each.version == version]
+            src = str(self._one(near)) if near else ""
         dev = self._link() if rng.random() < 0.2 or _needs_zone(dst) else ""
         proto = rng.choices(["udp", "tcp", "icmp"], [6, 2, 2])[0]
         if dst.is_multicast and proto == "tcp":
@@ -151,7 +151,7 @@ class Questioner:
         iif = rng.choice(entrances)
         src = self._sender(version, iif)
         if rng.random() < 0.06:
-            src = str(self._target(version))
+            src = str(self._beyond(version))
         if dst.is_unspecified:
             dst = self._beyond(version)
         # Nobody sends what the link does not carry.

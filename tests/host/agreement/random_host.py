@@ -139,7 +139,7 @@ class Maker:
     def _address(self, name: str, number: int, net: Network) -> None:
         host = self.rng.choice([1, 1, 2, 5, 77])
         # A broadcast address is nobody's own, nor is one of IPv6 the host's twice.
-        local = net[min(host, max(net.num_addresses - 2, 0))]
+        local = net[min(host, max(net.num_addresses - (1 if number else 2), 0))]
         if number == 1 and any(each[1] == local for each in self.own):
             return
         text = f"{local}/{net.prefixlen}"

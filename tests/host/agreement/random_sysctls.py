@@ -5,7 +5,7 @@ from random import Random
 
 # Name, values, how likely one of them is there, whether it is of links.
 _IPV4 = (
-    ("rp_filter", "012", 0.25), ("forwarding", "01", 0.15), ("arp_ignore", "0128", 0.12),
+    ("rp_filter", "012", 0.25), ("forwarding", "01", 0.15), ("arp_ignore", "012", 0.12),
     ("arp_announce", "012", 0.12), ("arp_filter", "01", 0.1), ("accept_local", "1", 0.1),
     ("route_localnet", "1", 0.1), ("proxy_arp", "1", 0.1), ("proxy_arp_pvlan", "1", 0.03),
     ("ignore_routes_with_linkdown", "1", 0.1), ("src_valid_mark", "1", 0.06),
@@ -16,7 +16,7 @@ _IPV4 = (
 _IPV6 = (
     ("forwarding", "01", 0.15), ("disable_ipv6", "1", 0.06), ("proxy_ndp", "1", 0.08),
     ("ignore_routes_with_linkdown", "1", 0.08), ("drop_unicast_in_l2_multicast", "1", 0.03),
-    ("accept_ra", "0", 0.05), ("addr_gen_mode", "1", 0.2), ("hop_limit", "33", 0.05),
+    ("accept_ra", "0", 0.05), ("addr_gen_mode", "1", 0.04), ("hop_limit", "33", 0.05),
 )  # fmt: skip
 _WHOLE4 = (
     ("ip_forward", "1", 0.55), ("ip_nonlocal_bind", "1", 0.06), ("ip_default_ttl", "44", 0.06),

@@ -98,6 +98,34 @@ CASES = {
         udp fd00::8 [fd77::1]:9 iif t0
         """,
     ),
+    "of equal routes of IPv6, one that came in goes on by its own link": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        tap t2 02:00:00:00:00:12
+        sysctl ipv6/conf/all/forwarding=1
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd00::2/64 dev t1 nodad
+        addr add fd02::2/64 dev t2 nodad
+        """,
+        """
+        udp fd00::8 [fd00::9]:9 iif t1
+        udp fd00::7 [fd00::9]:9 iif t0
+        udp fd02::7 [fd00::9]:9 iif t2
+        """,
+    ),
+    "a socket that is bound to a device hears of no error that comes by lo": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        """,
+        """
+        udp any 10.0.0.1:9
+        udp any 10.0.0.1:9 dev t0
+        udp 10.0.0.1 10.0.0.1:9 dev t0
+        icmp any ::
+        """,
+    ),
     "the answer to an echo request of IPv6 goes back by its link, if that is as good": (
         """
         tap t0 02:00:00:00:00:10
