@@ -19,7 +19,14 @@ from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.host.xfrm import Policy
 from smolctl.stack.explain.predict import Question
 from smolctl.stack.trace.trace import Fate
-from smolctl.wire.address import IPV6, family_of, is_limited_broadcast, is_loopback, is_multicast
+from smolctl.wire.address import (
+    IPV6,
+    family_of,
+    is_limited_broadcast,
+    is_loopback,
+    is_multicast,
+    is_unspecified,
+)
 
 
 class Decides(Enum):
@@ -397,6 +404,18 @@ def _deviations(case: Case) -> Iterator[Limit]:
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
     if why is not None and why.name in _LOST and _is_lost(case):
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")
+
+    six = case.passages[0].family is IPV6
+    if six and why is not None and why.name in _REFUSED and _is_for_nobody(case.question.dst):
+        yield Limit("Linux refuses it, too, and may give its sender another error")
+
+
+_REFUSED = ("tx-no-source", "tx-no-route")
+
+
+def _is_for_nobody(dst: int) -> bool:
+    """Tell whether an address is no single host's."""
+    return is_multicast(dst) or is_unspecified(dst)
 
 
 _LOST = ("tx-iface-down", "tx-no-route", "tx-no-carrier")
