@@ -406,8 +406,16 @@ def _deviations(case: Case) -> Iterator[Limit]:
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")
 
     six = case.passages[0].family is IPV6
+    asked = case.question
+    if six and asked.proto == "tcp" and asked.src is None and _rules_by_source(case):
+        yield Limit("Linux connects by the way that it found before it chose the source")
     if six and why is not None and why.name in _REFUSED and _is_for_nobody(case.question.dst):
         yield Limit("Linux refuses it, too, and may give its sender another error")
+
+
+def _rules_by_source(case: Case) -> bool:
+    """Tell whether rules of IPv6 select by source."""
+    return any(rule.family == AF_INET6 and rule.src_plen for rule in case.state.rules)
 
 
 _REFUSED = ("tx-no-source", "tx-no-route")
