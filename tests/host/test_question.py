@@ -404,3 +404,19 @@ def test_where_the_stack_differs_from_linux_on_purpose_nobody_can_say() -> None:
                                "dport": 53, "sport": 9, "iif": "eth0"})  # fmt: skip
     assert row["ok"] is None
     assert "broadcast addresses for sources" in limited(row)
+
+
+@pytest.mark.parametrize(
+    ("lines", "asked", "src", "dst"),
+    [
+        (UPLINKS, "0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        (("link eth0", "route default dev eth0 scope link"), "8.8.8.8", "0.0.0.0", "8.8.8.8"),
+    ],
+)
+def test_where_stacks_differ_from_linux_on_purpose_the_twin_does_not(
+    lines: tuple[str, ...], asked: str, src: str, dst: str
+) -> None:
+    row = udp(host(*lines), asked)
+    assert row["ok"] is True
+    assert (row["packet"]["src"], row["packet"]["dst"]) == (src, dst)
+    assert "not_looked_at" not in row

@@ -111,7 +111,7 @@ def _martian(net: Network, packet: Packet, key: RouteKey) -> Inbound | None:
         nobody = nobody and not (src and net.settings["ip.zeronet"])
         if nobody or is_multicast(src) or is_limited_broadcast(src):
             return refuse(reason.IP_SRC_INVALID, ip=src, cause=net.no_host(src))
-    if is_zeronet(dst):
+    if is_zeronet(dst) and not (dst and net.settings["ip.zeronet"]):
         return refuse(reason.IP_DST_INVALID, ip=dst, cause="zeronet" if dst else "zero")
     if wire and (is_loopback(src) or is_loopback(dst)):
         return _loopback(net, packet, src, dst)

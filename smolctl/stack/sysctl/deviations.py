@@ -36,7 +36,7 @@ DEVIATIONS = (
               "sent from 0.0.0.0",
               "refused: nobody could answer; to a group through `lo`, from 127.0.0.1",
               "ip.source_zero", "1"),
-    Deviation("an IPv4 source in 0.0.0.0/8, but for 0.0.0.0", "taken like any",
+    Deviation("a packet from or to 0.0.0.0/8, but for 0.0.0.0", "taken, and sent on, like any",
               "dropped: RFC 1122 3.2.1.3(b)", "ip.zeronet", "1"),
     Deviation("a group that an address with `autojoin` joins",
               "an address of this host (of IPv4), from which it may send",

@@ -246,7 +246,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.zeronet", 0, "flag", 0, 1,
-        "take packets from 0.0.0.0/8, but for 0.0.0.0 itself",
+        "take packets from and to 0.0.0.0/8, but for 0.0.0.0 itself",
         "RFC 1122 3.2.1.3(b)", "1", "",
     ),
 )  # fmt: skip
