@@ -1,7 +1,7 @@
 """ARP policies: requests that are left unanswered, and addresses to ask from."""
 
 from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import Route
+from smolctl.stack.fib.route import Route, Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.host_model import is_near, lookup_from
@@ -9,6 +9,8 @@ from smolctl.stack.ip.network import Network
 
 ANYBODY, SUBNET, SOLICITED = range(3)
 """Values of arp.accept_from."""
+_NOT_OF_HOST, _NEVER = 3, 8
+"""Levels of arp.ignore."""
 
 
 def ignores_request(
@@ -24,11 +26,9 @@ def ignores_request(
     if not sender and not interface.settings["arp.answer_probes"]:
         return {**shown, "cause": "probe", "knob": "arp.answer_probes", "level": 0, "value": 1}
     level = interface.settings["arp.ignore"]
-    elsewhere = net.of(interface).addresses.find(target, None) is None
-    if level and elsewhere:
-        return {**shown, "cause": "elsewhere", "knob": "arp.ignore", "level": level, "value": 0}
-    if level == 2 and sender and not is_near(net, interface, sender, target):
-        return {**shown, "cause": "far", "knob": "arp.ignore", "level": level, "value": 0}
+    ignored = _ignored(net, interface, sender, target) if level else None
+    if ignored is not None:
+        return {**shown, "cause": ignored, "knob": "arp.ignore", "level": level, "value": 0}
     if sender and interface.settings["arp.filter"]:
         # Linux arp_filter: by one of several links to the same network alone.
         route = lookup_from(net, RouteKey(sender, target), target)
@@ -36,6 +36,22 @@ def ignores_request(
         if all(not isinstance(hop, Route) or hop.dev != interface.name for hop in hops):
             return {**shown, "cause": "filter", "knob": "arp.filter", "level": 1, "value": 0}
     return None
+
+
+def _ignored(net: Network, interface: Interface, sender: int, target: int) -> str | None:
+    """Return why the level of arp.ignore lets nobody have an answer; None if it does."""
+    level = interface.settings["arp.ignore"]
+    if level == _NEVER:
+        return "never"
+    if level == _NOT_OF_HOST:
+        links = net.interfaces.values()
+        found = (net.of(link).addresses.find(target, None) for link in links)
+        near = any(each is not None and each.scope <= Scope.LINK for each in found)
+        return None if near else "host"
+    if level in (1, 2) and net.of(interface).addresses.find(target, None) is None:
+        return "elsewhere"
+    far = level == 2 and sender and not is_near(net, interface, sender, target)
+    return "far" if far else None
 
 
 def may_ask_from(net: Network, interface: Interface, source: int, target: int) -> bool:

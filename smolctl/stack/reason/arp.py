@@ -173,14 +173,17 @@ ARP_IGNORED = Reason(
     "arp-ignored", Kind.DROP, "RFC 1122 3.3.4.2", "silent (arp_ignore)",
     "ARP for an address of ours that a setting leaves unanswered",
     """Somebody asked for an address of ours, and a setting keeps this stack silent. With
-    arp.ignore=1 an interface answers for its own addresses only, and with 2 only hosts of the same
-    network are answered; Linux has the same levels, and 0 by default. With arp.filter=1 only the
-    link that leads back to the sender answers. With arp.answer_probes=0 a host that tests whether
-    an address is free (RFC 5227) is not answered. The peer gets no answer to its ARP.""",
+    arp.ignore=1 an interface answers for its own addresses only, with 2 only to hosts of the same
+    network, with 3 not for addresses of scope host, with 8 never; Linux has the same levels, and 0
+    by default. With arp.filter=1 only the link that leads back to the sender answers. With
+    arp.answer_probes=0 a host that tests whether an address is free (RFC 5227) is not answered. The
+    peer gets no answer to its ARP.""",
     why_template=("{ip} is ours, but {cause}",),
     causes={
         "elsewhere": "{dev} does not have it, and arp.ignore is {level} ({dev} has {networks})",
         "far": "{sender} is in none of its networks, and arp.ignore is 2 ({dev} has {networks})",
+        "host": "no link has it with scope link or global, and arp.ignore is 3",
+        "never": "arp.ignore is 8 for {dev}",
         "filter": "packets to {sender} leave by another link than {dev}, and arp.filter is 1",
         "probe": "0.0.0.0 asks whether it is free, and arp.answer_probes is 0",
     },

@@ -81,9 +81,10 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.EITHER,
     ),
     Sysctl(
-        "arp.ignore", 0, "level", 0, 2,
+        "arp.ignore", 0, "level", 0, 8,
         "answer requests for: 0 any address of ours, 1 addresses of the incoming interface, 2 the"
-        " same, but only to hosts in their network",
+        " same, but only to hosts in their network, 3 those without scope host, 8 none; 4 to 7 are"
+        " as 0",
         "RFC 1122 3.3.4.2; Linux arp_ignore", "0", "1",
         link=LinkRule.LARGER,
     ),

@@ -76,6 +76,16 @@ def test_any_address_of_the_stack_is_answered_for(host: Host, target: str) -> No
     assert only(host.sent()).sender_ip == ip(target)
 
 
+@pytest.mark.parametrize(("level", "answered"), [(3, True), (4, True), (7, True), (8, False)])
+def test_levels_of_arp_ignore(host: Host, level: int, answered: bool) -> None:
+    """Source: Linux arp_ignore: 4 to 7 are reserved, and do nothing."""
+    host.set("arp.ignore", level)
+    host.add("10.9.9.9/32", "lo")
+    for target in (OURS, "10.9.9.9"):
+        host.receive(request(target=target))
+        assert len(host.sent()) == answered
+
+
 def test_a_request_with_a_new_mac_is_believed_at_once(host: Host) -> None:
     host.receive(request(), request(mac=OTHER_MAC))
     entry = host.neighbor(PEER)

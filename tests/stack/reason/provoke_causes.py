@@ -16,7 +16,7 @@ from smolctl.stack.config.link import (
 )
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.predict import Question, arp_out
-from smolctl.stack.fib.route import TableName
+from smolctl.stack.fib.route import Scope, TableName
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Medium
 from smolctl.stack.neighbor.states import State
@@ -226,6 +226,17 @@ ARP: dict[tuple[str, str], Row] = {
         with_sysctl("arp.ignore", 2, receives(request("99.9.9.9"))),
         "10.0.0.1 is ours, but 99.9.9.9 is in none of its networks, and arp.ignore is 2 (tap0 has"
         " 10.0.0.1/24)",
+    ),
+    ("arp-ignored", "host"): (
+        all_of(
+            lambda host: host.add(f"{ON_LO}/32", "lo", Scope.HOST),
+            with_sysctl("arp.ignore", 3, receives(request(target=ON_LO))),
+        ),
+        "10.9.9.9 is ours, but no link has it with scope link or global, and arp.ignore is 3",
+    ),
+    ("arp-ignored", "never"): (
+        with_sysctl("arp.ignore", 8, receives(request())),
+        "10.0.0.1 is ours, but arp.ignore is 8 for tap0",
     ),
     ("arp-ignored", "filter"): (
         all_of(
