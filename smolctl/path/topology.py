@@ -282,6 +282,12 @@ def _pcap(stack: str, link: Told) -> _Place:
     return _Place(("pcap", stack, link.dev), link.dev, lambda known: text)
 
 
+def _mirror(stack: str, link: Told) -> _Place:
+    kind = f" ({link.where['kind']})" if link.where.get("kind") else ""
+    text = f"nothing: it is like a link of another system{kind}"
+    return _Place(("mirror", stack, link.dev), link.dev, lambda known: text)
+
+
 def _program(stack: str, link: Told) -> _Place:
     program = link.where.get("program", "a program")
     pid = link.where.get("pid")
@@ -293,6 +299,7 @@ _PLACES: dict[str, Callable[[str, Told], _Place]] = {
     "cable": _cable,
     "dgram": _dgram,
     "exec": _program,
+    "mirror": _mirror,
     "packet": _packet,
     "pcap": _pcap,
     "stream": _stream,

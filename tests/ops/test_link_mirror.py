@@ -171,6 +171,13 @@ def test_a_tunnel_asks_nobody(scratch: Scratch, net: str, us: str, peer: str) ->
         do(scratch, "why.ask", proto="nd" if ":" in us else "arp", src=peer, dst=us, iif="tun0")
 
 
+def test_who_says_that_it_has_no_carrier_is_told_how_to_take_it_back(scratch: Scratch) -> None:
+    do(scratch, "addr.add", dev="p0", local="10.7.0.1/24")
+    row = why(scratch, dst="10.7.0.9", dport="7")
+    assert row["reason"] == "tx-no-carrier"
+    assert row["look"] == "bring the other end back: smolctl link set p0 carrier on"
+
+
 def test_its_device_carries_nothing() -> None:
     poller = Poller()
     device = MirrorDevice("m0", mtu=1400)

@@ -299,6 +299,7 @@ def _other_end(net: Network, values: Values) -> More:
         return {"command": f"smolctl link del {name} && smolctl link add {name} type {kind}{more}"}
     commands = {
         "tap": f"sudo ip link set {name} up",
+        "mirror": f"smolctl link set {name} carrier on",
         "packet": f"sudo ip link set {interface.options.get('link', name)} up",
         "cable": "smolctl --stack OTHER link add NAME type cable"
         f" name {interface.options.get('cable', 'CABLE')}",
