@@ -401,3 +401,25 @@ def test_whether_rules_were_ever_changed_is_not_told() -> None:
     assert [(note.topic, note.route) for note in made.notes] == [("route", (254, narrow.dst, 24))]
     more = (rule(5, 100), *USUAL_RULES)
     assert twin(state._replace(routes=(*state.routes, wide, narrow), rules=more)).notes == ()
+
+
+def test_what_came_in_goes_on_by_its_link_where_two_are_as_good() -> None:
+    """Two links to one IPv6 network; IPv4 takes the first one."""
+    state = host()
+    values = {
+        "ipv6/conf/all/forwarding": "1", "ipv4/ip_forward": "1",
+        "ipv4/conf/eth0/forwarding": "1", "ipv4/conf/eth1/forwarding": "1",
+    }  # fmt: skip
+    made = twin(state._replace(
+        links=(*state.links, link(ETH1, "eth1")), sysctls=Sysctls(values, ()),
+        addresses=(*state.addresses, address(ETH1, "2001:db8::2/64")),
+        routes=(
+            *state.routes, local(ETH1, "2001:db8::2"),
+            route("2001:db8::/64", hop(ETH1), protocol=2, metric=256),
+            route("10.0.0.0/24", hop(ETH1), scope=253),
+        ),
+    ))  # fmt: skip
+    assert why(made, "udp 2001:db8:7::9#5 2001:db8::77#7 iif eth1")["dev"] == "eth1"
+    assert why(made, "udp 2001:db8:7::9#5 2001:db8::77#7 iif eth0")["dev"] == "eth0"
+    assert why(made, "udp 10.7.0.9#5 10.0.0.77#7 iif eth1")["dev"] == "eth0"
+    assert way(made, "2001:db8::77")["dev"] == "eth0"
