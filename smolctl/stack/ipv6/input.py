@@ -4,7 +4,7 @@ from struct import Struct
 
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found, lookup
-from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Medium
@@ -211,7 +211,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     A link-local address is ours on its own link alone (RFC 4007 9).
     """
     dst, interface, looped = key.dst, packet.interface, packet.looped
-    found = _by_its_link(net, lookup(net.fib, key), interface.name)
+    found = lookup(net.fib, key)
     forward = net.passes(interface, found) and not looped
     if isinstance(found, RuleRefusal):
         if forward:
@@ -235,21 +235,6 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     if not looped and is_away(net, interface, found):
         return refuse(reason.IP_DST_OTHER_IFACE, ip=dst, home=found.dev)
     return Inbound(InputAction.DELIVER, found, facts=Owner(dst, found))
-
-
-def _by_its_link(net: Network, found: Found, dev: str) -> Found:
-    """Return a route by the link that a packet came in by, if there is one that is as good.
-
-    Two links to one network have each a route to it; what came in by one stays there. Source: Linux
-    ``ip6_pol_route_input``, ``rt6_score_route``.
-    """
-    if not isinstance(found, Route) or found.type is not RouteType.UNICAST or found.dev == dev:
-        return found
-    for other in net.fib.tables[found.table].chain(found.prefix, found.plen):
-        same = other.metric == found.metric and other.type is RouteType.UNICAST
-        if same and other.dev == dev and not net.fib.ignores(other):
-            return other
-    return found
 
 
 def _refuse(found: Found, why: Reason, **values: object) -> Inbound:
