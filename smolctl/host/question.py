@@ -31,6 +31,7 @@ from smolctl.stack.fib.nexthop import Hop, Multipath, NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.interface import ETHERNET_MTU
 from smolctl.stack.ip.way import Way
+from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Hashed
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire.address import format_address
@@ -236,12 +237,8 @@ class Host:
 
     def _one_of_many(self, row: Row, question: Question, trace: Trace) -> list[Limit]:
         """Tell that the kernel's own hash picks a next hop, and whether that decides."""
-        hashed = [step.facts for step in trace.steps if isinstance(step.facts, Hashed)]
-        whole = hashed[0].hop.whole if hashed else None
+        whole, living = next_hops(trace)
         if whole is None:
-            return []
-        living = [hop for hop in whole.hops if not hop.dead]
-        if len(living) < 2:
             return []
         row["one_of"] = [_hop_text(hop) for hop in living]
         ends = {self._by_hop(question, whole, hop) for hop in living}
@@ -251,11 +248,7 @@ class Host:
 
     def _by_hop(self, question: Question, whole: Multipath, hop: Hop) -> tuple[bool, str]:
         """Return how it ends if a route has but one of its next hops."""
-        clone = clone_for_changes(self.twin.stack)
-        net = clone.networks.for_address(question.dst)
-        way = NextHop(hop.dev, hop.via, 1, hop.onlink)
-        net.fib.insert(with_ways(whole, [way]), InsertMode.REPLACE)
-        net.generation.touch()
+        clone = by_one_hop(self.twin.stack, question.dst, whole, hop)
         _, trace = told(clone, question, 0)
         reason, _ = blame(trace)
         return good(trace), "" if reason is None or reason.layer == "neigh" else reason.name
@@ -347,6 +340,32 @@ def _tell_detour(row: Row, trace: Trace) -> None:
         return
 
 
+def next_hops(trace: Trace) -> tuple[Multipath | None, list[Hop]]:
+    """Return the route of a packet for which a hash picks a next hop, and those that it may be.
+
+    None if it met no such route, or only one of its next hops is alive.
+    """
+    hashed = [step.facts for step in trace.steps if isinstance(step.facts, Hashed)]
+    whole = hashed[0].hop.whole if hashed else None
+    living = [] if whole is None else [hop for hop in whole.hops if not hop.dead]
+    return (whole, living) if len(living) > 1 else (None, [])
+
+
+def by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
+    """Return a clone in which a route has but one of its next hops.
+
+    Args:
+        dst: an address to which the route leads.
+    """
+    clone = clone_for_changes(stack)
+    net = clone.networks.for_address(dst)
+    alone = with_ways(whole, [NextHop(hop.dev, hop.via, 1, hop.onlink)])
+    alone.on_link = hop.on_link
+    net.fib.insert(alone, InsertMode.REPLACE)
+    net.generation.touch()
+    return clone
+
+
 def _hop_text(hop: Hop) -> str:
     via = [] if hop.via is None else ["via", format_address(hop.via)]
     return " ".join([*via, "dev", str(hop.dev)])
@@ -359,4 +378,4 @@ def _length(trace: Trace) -> int:
     return trace.flow.length + 28 if trace.flow is not None else 0
 
 
-__all__ = ["Host", "ask"]
+__all__ = ["Host", "ask", "by_one_hop", "next_hops"]

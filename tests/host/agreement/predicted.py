@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from smolctl.host.question import Host
+from smolctl.host.question import Host, by_one_hop, next_hops
 from smolctl.host.reading import HostState
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
@@ -34,10 +34,16 @@ class Prediction(NamedTuple):
     Attributes:
         events: as the observer has them.
         verdict: the fate and the reason's name.
+        others: those of each next hop, where the answer is that it is one of several.
     """
 
     events: frozenset[str]
     verdict: str
+    others: tuple[frozenset[str], ...] = ()
+
+    def allows(self, seen: frozenset[str]) -> bool:
+        """Tell whether what happened is what was predicted."""
+        return seen in (self.others or (self.events,))
 
 
 class Oracle:
@@ -54,8 +60,19 @@ class Oracle:
         self._host = Host(state)
 
     def ask(self, ask: Ask) -> Prediction:
-        """Return what becomes of a packet."""
-        clone = clone_for_packet(self._host.twin.stack)
+        """Return what becomes of a packet; by each next hop, if the kernel's own hash picks one."""
+        stack = self._host.twin.stack
+        events, trace = self._happens(clone_for_packet(stack), ask)
+        whole, hops = next_hops(trace)
+        others = () if whole is None else tuple(
+            self._happens(by_one_hop(stack, parse_address(ask.dst), whole, hop), ask)[0]
+            for hop in hops
+        )  # fmt: skip
+        reason = "" if trace.reason is None else trace.reason.name
+        return Prediction(events, f"{trace.fate} {reason}".strip(), others)
+
+    def _happens(self, clone: Stack, ask: Ask) -> tuple[frozenset[str], Trace]:
+        """Return what becomes of a packet in a clone of the twin."""
         before, trace = _waiting(clone), Trace()
         told: list[str] = []
         if ask.kind == "send":
@@ -71,8 +88,7 @@ class Oracle:
                 frame = link.mac + _FAR + (b"\x86\xdd" if ask.six else b"\x08\x00") + frame
             happen_to_come_in(clone, link, frame, _NOW_NS, trace)
         events = {*told, *self._left(clone), *_delivered(clone, before)}
-        reason = "" if trace.reason is None else trace.reason.name
-        return Prediction(frozenset(events), f"{trace.fate} {reason}".strip())
+        return frozenset(events), trace
 
     def row(self, ask: Ask) -> Row:
         """Return what ``smolctl why --host`` says, which tries fixes, too."""

@@ -5,6 +5,7 @@ import pytest
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
 from tests.host.agreement.observer import Far
+from tests.host.agreement.predicted import Prediction
 
 pytestmark = pytest.mark.netns
 TWO_NETS = """
@@ -126,6 +127,25 @@ CASES = {
         icmp any ::
         """,
     ),
+    "of several next hops, the kernel's hash picks one that the answer names": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.0.1.1/24 dev t1
+        sysctl ipv4/ip_forward=1
+        route add 10.5.0.0/16 nexthop via 10.0.0.9 nexthop via 10.0.1.9
+        """,
+        """
+        udp any 10.5.0.1:9
+        udp any 10.5.0.2:9
+        udp any 10.5.0.3:9
+        udp any 10.5.0.4:9
+        udp 10.0.0.8 10.5.0.4:9 iif t0
+        udp 10.0.0.8 10.5.0.5:9 iif t0
+        udp 10.0.0.8 10.5.0.6:9 iif t0
+        """,
+    ),
     "the answer to an echo request of IPv6 goes back by its link, if that is as good": (
         """
         tap t0 02:00:00:00:00:10
@@ -150,3 +170,12 @@ def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:
     found = list(compared(name, host_of(lines), asks_of(asks), far))
     assert [each.report() for each in found if not each.agrees] == []
     assert [each.refused for each in found if each.refused] == []
+
+
+def test_a_next_hop_that_the_answer_does_not_name_is_a_difference() -> None:
+    one, two, three = (frozenset({each}) for each in ("by one", "by two", "by three"))
+    predicted = Prediction(one, "forwarded", (one, two))
+    assert predicted.allows(two)
+    assert not predicted.allows(three)
+    assert not predicted.allows(one | two)
+    assert not Prediction(one, "forwarded").allows(two)
