@@ -75,6 +75,7 @@ class Packet:
         data: an IP packet, header first, or ARP; of one that came in with padding until ``header``
             is known.
         interface: by which it came in, or leaves.
+        entrance: by which it came in, also when it was sent on.
         now: ns, of this turn.
 
     Attributes:
@@ -96,6 +97,7 @@ class Packet:
         "answer",
         "chain",
         "data",
+        "entrance",
         "header",
         "interface",
         "looped",
@@ -114,7 +116,7 @@ class Packet:
         self, data: bytes, interface: Interface, now: int, trace: Trace, recorder: Recorder
     ) -> None:
         self.data = data
-        self.interface = interface
+        self.interface = self.entrance = interface
         self.now = now
         self.trace = trace
         self.recorder = recorder

@@ -84,7 +84,7 @@ def test_a_path_is_relative_to_where_the_command_runs(stacks: Make, tmp_path: Pa
         (("stream", "listen", "/no/where/x"), "there is no directory /no/where"),
         (("stream", "listen", "tcp:10.0.0.1:5555"), "not on this machine"),
         (("tap", "connect", "/x"), "that is for type stream"),
-        (("vxlan",), "cable, dgram, loopback, packet"),
+        (("vxlan",), "cable, dgram, loopback, mirror, packet"),
         (("vlan",), "type vlan needs link DEV"),
     ],
 )

@@ -26,7 +26,7 @@ LINES = (
     "timeout 2 smolctl udp recv 7; echo $?",
     "timeout -s INT 2 smolctl udp recv 7; echo $?",
     "timeout -s KILL 2 smolctl udp recv 7; echo $?",
-    "smolctl udp recv 7 2>said & until grep -q listening said; do sleep 0.05; done;"
+    "smolctl udp recv 7 2>said & until grep -qs listening said; do sleep 0.05; done;"
     " kill $!; wait $!; echo $?; cat said",
 )
 

@@ -199,7 +199,7 @@ COMMAND = Why(
             "smolctl why udp any 8.8.8.8:53 tos 0x10",
             "smolctl why udp default 10.0.0.2:53 --path",
             "smolctl why --host udp any 8.8.8.8:53",
-            "smolctl why --host --netns lab udp 10.1.0.5:9 10.2.0.5:53 iif v0",
+            "smolctl why --host --netns lab udp 10.1.2.5:9 10.2.2.5:53 iif v0",
         ),
         _asked(
             "tcp",

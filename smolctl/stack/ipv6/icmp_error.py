@@ -50,7 +50,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
         return
     # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
     src = header.dst if net.fib.is_local(header.dst) else _entrance_address(net, packet)
-    dev = packet.interface.name if net.needs_dev(header.src) else None
+    dev = packet.entrance.name if net.needs_dev(header.src) else None
     how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
     key = RouteKey(header.src, src, dev, mark=how.mark, protocol=NextHeader.ICMPV6)
     way = route_output(net, key)
@@ -75,7 +75,7 @@ def _entrance_address(net: Network, packet: Packet) -> int | None:
     route = net.lookup(RouteKey(packet.header.src))
     if isinstance(route, Route) and route.prefsrc is not None:
         return None
-    return net.select_source(packet.interface, packet.header.src, None, Scope.GLOBAL)
+    return net.select_source(packet.entrance, packet.header.src, None, Scope.GLOBAL)
 
 
 def _suppressed(net: Network, packet: Packet, kind: ErrorKind) -> str | None:

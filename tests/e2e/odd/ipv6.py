@@ -76,9 +76,6 @@ _SENDS: dict[str, Send] = {
 }
 """Each send by what is odd about it."""
 
-_NOT_A_ROUTER = (
-    'a host does not forward, so it knows nothing of the way; Linux\'s host answers "no route"'
-)
 _NO_SUCH_MAC = "no station has a group address (IEEE 802); Linux learns it"
 _NEVER_ASKED = (
     "RFC 8201 4, 6: nobody here has sent that packet; Linux believes every quote of ICMPv6, so that"
@@ -92,10 +89,10 @@ _DIFFERENCES: dict[str, str] = {
     " answered; Linux looks at the IP addresses alone",
     "from our own MAC address": "our own frame came back through a loop, or somebody has our MAC;"
     " Linux looks at the IP addresses alone",
-    "destination ::": _NOT_A_ROUTER,
+    "destination ::": "no way leads to it, and a host need not say so; Linux's host answers"
+    ' "no route"',
     "destination mapped from IPv4": "draft-itojun-v6ops-v4mapped-harmful: such an address is for"
     ' sockets, and never on a wire; Linux answers "no route"',
-    "destination off the link": _NOT_A_ROUTER,
     "jumbogram of 70000 B, cut short": "no link here takes jumbograms, so that their length does"
     " not matter (RFC 2675 3); Linux compares it with what came",
     "routing type 3, one left": _RFC_8200_4_4,

@@ -27,6 +27,7 @@ def check(found: list[Compared]) -> None:
     assert len(wrong) <= (1 - AGREE_MIN) * len(found), reports
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_twins_of_hosts_that_people_have(far: Far, kind: Kind) -> None:
     asks = kind.questions()
@@ -38,6 +39,7 @@ def test_twins_of_hosts_that_people_have(far: Far, kind: Kind) -> None:
     assert len(ends) > 1, "they would be worth little if they all ended alike"
 
 
+@pytest.mark.proof
 def test_twins_of_random_hosts(far: Far) -> None:
     found: list[Compared] = []
     for seed in range(amount(200, HOSTS_SHARE)):

@@ -56,6 +56,7 @@ def state() -> Iterator[HostState]:
     place.close()
 
 
+@pytest.mark.proof
 def test_a_twin_of_many_routes_takes_few_calls_for_each(state: HostState) -> None:
     number = amount(100_000, 3_000)
     small = state._replace(routes=state.routes[:10])
@@ -72,6 +73,7 @@ def test_a_twin_of_many_routes_takes_few_calls_for_each(state: HostState) -> Non
     assert taken < ANSWER_MAX
 
 
+@pytest.mark.proof
 def test_reading_many_routes_takes_few_calls_for_each() -> None:
     require_root_and()
     number = amount(100_000, 3_000)
