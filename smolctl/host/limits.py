@@ -393,14 +393,19 @@ def _state(case: Case) -> Iterator[Limit]:
 _DEVIATIONS = {
     "ip-src-invalid": "Linux takes broadcast addresses for sources where rp_filter is 0",
     "arp-sender-invalid": "Linux answers ARP whatever the sender's address is",
+    "tx-no-scope": "where no link is named, Linux sends by the first route of all that match; only"
+    " connect() is refused",
 }
 """Drops in which a stack differs from Linux on purpose, and no profile says it."""
+_CONNECTING = {"tx-no-scope"}
+"""Those in which Linux refuses connections, too."""
 
 
 def _deviations(case: Case) -> Iterator[Limit]:
     """Yield in which deliberate deviation of the stack the packet ended."""
     why = case.passages[0].trace.reason
-    if why is not None and why.name in _DEVIATIONS:
+    same = case.question.proto == "tcp" and why is not None and why.name in _CONNECTING
+    if why is not None and why.name in _DEVIATIONS and not same:
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
     if why is not None and why.name in _LOST and _is_lost(case):
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")

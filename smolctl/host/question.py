@@ -34,7 +34,7 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Hashed
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire.address import format_address
+from smolctl.wire.address import IPV6_MARK, format_address
 
 Row = dict[str, Any]
 _ASK = "why.ask"
@@ -125,7 +125,7 @@ class Host:
         elif row.get("reason") == "tx-no-carrier":
             self._no_carrier(row, question, trace)
         elif row["ok"]:
-            _tell_detour(row, trace)
+            _tell_detour(row, trace, self._ip)
         row["host"] = self._host_row()
         found += self._one_of_many(row, question, trace)
         below = self._below(row, case, trace, deep)
@@ -193,8 +193,7 @@ class Host:
         found = _MTU.search(command)
         if found is not None:
             link = self.state.link_named(found[1])
-            tunnel = link is not None and (link.kind in TUNNELS or link.type != ETHER)
-            if tunnel or int(found[2]) > ETHERNET_MTU:
+            if (link is not None and _is_tunnel(link)) or int(found[2]) > ETHERNET_MTU:
                 return None
         return self.commands.fix(command, dev)
 
@@ -220,6 +219,16 @@ class Host:
             clone.generation.touch()
             if good(told(clone, question, 0)[1]):
                 row["fix"].append(f"{self._ip} link set {peer.name} up")
+        if not _is_tunnel(link):
+            self._past(row, question, name)
+        if row["fix"]:
+            row.pop("look")
+
+    def _past(self, row: Row, question: Question, name: str) -> None:
+        """Add the fix that leads past a link without a carrier.
+
+        What is behind a tunnel is nowhere else: past a VPN, a packet would be lost in the open.
+        """
         net = self.twin.stack.networks.for_address(question.dst)
         past = f"{_SYSCTL}{name}.{net.linkdown_sysctl}=1"
         clone = clone_for_changes(self.twin.stack)
@@ -230,8 +239,6 @@ class Host:
             helps = False
         command = self.commands.fix(past, name) if helps else None
         row["fix"] += [command] if command is not None else []
-        if row["fix"]:
-            row.pop("look")
 
     # --- several next hops ------------------------------------------------------------------------
 
@@ -323,8 +330,12 @@ def _judge(row: Row, found: list[Limit]) -> None:
         row.pop("look", None)
 
 
-def _tell_detour(row: Row, trace: Trace) -> None:
-    """Say that the answer leaves by another link than the packet came in by, if it does."""
+def _tell_detour(row: Row, trace: Trace, ip: str) -> None:
+    """Say that the answer leaves by another link than the packet came in by, if it does.
+
+    Args:
+        ip: how ``ip`` begins in the namespace.
+    """
     if trace.arrival is not None or trace.direction is not Direction.IN:
         return
     for answer in trace.answers:
@@ -332,10 +343,11 @@ def _tell_detour(row: Row, trace: Trace) -> None:
         if way is None or way.interface.name == trace.dev or way.interface.loopback:
             continue
         out, source = way.interface.name, format_address(way.src) if way.src else "its source"
+        family = "-6 " if way.src is not None and way.src >= IPV6_MARK else ""
         row["why"] += f"; the answer leaves by {out}, and the packet came in by {trace.dev}"
         row["look"] = (
-            f"is it to leave by {trace.dev}? ip rule add from {source} lookup TABLE, and a route in"
-            " that table"
+            f"is it to leave by {trace.dev}? {ip} {family}rule add from {source} lookup TABLE,"
+            " and a route in that table"
         )
         return
 
@@ -364,6 +376,10 @@ def by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
     net.fib.insert(alone, InsertMode.REPLACE)
     net.generation.touch()
     return clone
+
+
+def _is_tunnel(link: Link) -> bool:
+    return link.kind in TUNNELS or link.type != ETHER
 
 
 def _hop_text(hop: Hop) -> str:

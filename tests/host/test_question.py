@@ -114,6 +114,9 @@ def test_commands_for_a_namespace_enter_it() -> None:
     )
     assert row["fix"] == ["ip -n lab link set eth0 up"]
     assert row["host"]["netns"] == "lab"
+    six = (*SIX, "link eth1", "addr 2001:db8:1::1/64 dev eth1")
+    words = {"proto": "icmp", "src": "2001:db8:77::7", "dst": "2001:db8:1::1", "iif": "eth1"}
+    assert "? ip -n lab -6 rule add from 2001:db8:1::1 " in ask(host(*six), words, "lab")["look"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,9 @@ def test_a_veth_gets_its_carrier_from_its_other_end() -> None:
     )  # fmt: skip
     row = udp(host(*lines), "10.0.0.2")
     assert (row["reason"], row["fix"]) == ("tx-no-carrier", ["ip link set far up"])
-    tun = udp(host("link t0 type tun nocarrier", "addr 10.0.0.1/24 dev t0"), "10.0.0.2")
+    # Past a VPN that is down there is a way, which is not for what it hides.
+    tun = udp(host(*UPLINKS, "link t0 type tun nocarrier", "addr 10.9.0.1/24 dev t0"), "10.9.0.2")
+    assert tun["fix"] == []
     assert tun["look"].startswith("does a program have it open")
 
 
@@ -420,3 +425,14 @@ def test_where_stacks_differ_from_linux_on_purpose_the_twin_does_not(
     assert row["ok"] is True
     assert (row["packet"]["src"], row["packet"]["dst"]) == (src, dst)
     assert "not_looked_at" not in row
+
+
+def test_who_names_no_link_is_not_told_by_which_one_linux_sends() -> None:
+    row = udp(host(*SIX), "fe80::9")
+    assert (row["ok"], row["reason"]) == (None, "tx-no-scope")
+    assert "sends by the first route" in limited(row)
+
+
+def test_a_connection_to_an_address_of_one_link_is_refused_by_linux_as_well() -> None:
+    row = ask(host(*SIX), {"proto": "tcp", "dst": "fe80::9", "dport": 80})
+    assert (row["ok"], row["reason"], limited(row)) == (False, "tx-no-scope", "")

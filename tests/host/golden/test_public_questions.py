@@ -70,7 +70,7 @@ GOLDEN = (
         answer:  ok     2001:db8:2::10 > 2001:db8:77::7 ICMPv6 echo reply ident 1 seq 1, 4 B, by eth0 via 2001:db8:1::1 to 02:00:00:00:00:01
         verdict: answered
         why:     2001:db8:2::10 is ours by local 2001:db8:2::10/128 dev eth1; the answer leaves by eth0, and the packet came in by eth1
-        look:    is it to leave by eth1? ip rule add from 2001:db8:2::10 lookup TABLE, and a route in that table
+        look:    is it to leave by eth1? ip -6 rule add from 2001:db8:2::10 lookup TABLE, and a route in that table
         kernel:  eth0> 02:00:00:00:00:01 icmp6 129 2001:db8:2::10 > 2001:db8:77::7 ttl 64
         """,
     ),
