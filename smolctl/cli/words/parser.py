@@ -316,6 +316,8 @@ class Parser(_OptionParser):
             guess = near(WORD_HABITS.get(suspect, suspect), [*self.group, *known])
             if guess is not None:
                 return UsageFault(f'"{suspect}" is not known here', hint=f'did you mean "{guess}"?')
+        if (option := f"--{word}") in self._long_opt:
+            return UsageFault(f'"{word}" is an option here', hint=f"write {option}")
         hint = (
             self._joined(word, args)
             or self._with_its_name(word, args)
@@ -330,6 +332,8 @@ class Parser(_OptionParser):
         if param is None or param.name in args:
             return None
         at = len(self._words) - self._left - 1
+        if self._left and self._words[at + 1] not in self._bare and name == "dev":
+            return None  # a device has no value: it is an unknown name with one
         return " ".join(("smolctl", self.path, *self._words[:at], name, *self._words[at:]))
 
     def _device_first(self, word: str, args: Args) -> UsageFault | None:

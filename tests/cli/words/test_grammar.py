@@ -244,12 +244,19 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
         # More than one word begins like this.
         ("rule add pro 5", 'rule add: "pro" is not known here'),
         ("route add 10.0.0.0/8 un", 'route add: "un" is one word too many'),
+        ("why udp any 10.0.0.1:5 size 9", 'why udp: "size" is an option here'),
     ],
 )  # fmt: skip
 def test_what_has_no_meaning_is_named(line: str, message: str) -> None:
     with pytest.raises(UsageFault) as caught:
         read(line)
     assert caught.value.message == message
+
+
+def test_a_name_with_a_value_is_not_taken_for_a_device() -> None:
+    with pytest.raises(UsageFault) as caught:
+        read("why udp any 10.0.0.1:5 foo 1")
+    assert caught.value.hint == "smolctl why udp --help"
 
 
 # --- and back -------------------------------------------------------------------------------------
