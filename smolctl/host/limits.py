@@ -22,6 +22,7 @@ from smolctl.stack.trace.trace import Fate
 from smolctl.wire.address import (
     IPV6,
     family_of,
+    format_address,
     is_limited_broadcast,
     is_loopback,
     is_multicast,
@@ -406,7 +407,9 @@ def _deviations(case: Case) -> Iterator[Limit]:
     why = case.passages[0].trace.reason
     same = case.question.proto == "tcp" and why is not None and why.name in _CONNECTING
     if why is not None and why.name in _DEVIATIONS and not same:
-        yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS)
+        sent = not case.passages[0].entered and not case.passages[0].arp
+        command = f"{case.ip} route get {format_address(case.question.dst)}" if sent else ""
+        yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS, command)
     if why is not None and why.name in _LOST and _is_lost(case):
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")
 

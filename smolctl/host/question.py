@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smolctl.errors import SmolctlError
-from smolctl.host import nftrace
+from smolctl.host import neighbors, nftrace
 from smolctl.host.check import Place, compare
 from smolctl.host.commands import Commands, prefixes
 from smolctl.host.drop_names import LINUX
@@ -31,10 +31,11 @@ from smolctl.stack.fib.nexthop import Hop, Multipath, NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.interface import ETHERNET_MTU
 from smolctl.stack.ip.way import Way
+from smolctl.stack.reason.neigh import NEIGH_PENDING
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Hashed
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire.address import IPV6_MARK, format_address
+from smolctl.wire.address import IPV6_MARK, format_address, parse_zoned
 
 Row = dict[str, Any]
 _ASK = "why.ask"
@@ -126,6 +127,7 @@ class Host:
             self._no_carrier(row, question, trace)
         elif row["ok"]:
             _tell_detour(row, trace, self._ip)
+            self._unanswered(row, trace)
         row["host"] = self._host_row()
         found += self._one_of_many(row, question, trace)
         below = self._below(row, case, trace, deep)
@@ -196,6 +198,25 @@ class Host:
             if (link is not None and _is_tunnel(link)) or int(found[2]) > ETHERNET_MTU:
                 return None
         return self.commands.fix(command, dev)
+
+    def _unanswered(self, row: Row, trace: Trace) -> None:
+        """Say that who is waited for did not answer the kernel's last questions, if it is so."""
+        for each in (trace, *trace.answers):
+            if each.reason is not NEIGH_PENDING:
+                continue
+            text, dev = str(each.detail["next_hop"]), str(each.detail["dev"])
+            sought, _ = parse_zoned(text)
+            if any(
+                entry.dst == sought
+                and self.state.name_of(entry.ifindex) == dev
+                and neighbors.STATES.get(entry.state) == "failed"
+                for entry in self.state.neighbors
+            ):
+                row["why"] += f"; {text} did not answer when it was last asked for (FAILED)"
+                row["look"] = (
+                    f"is {text} up, and behind {dev}? {self._ip} neigh show {text} dev {dev}"
+                )
+                return
 
     # --- links without a carrier ------------------------------------------------------------------
 

@@ -49,6 +49,17 @@ def test_a_datagram_leaves_by_the_default_gateway() -> None:
     assert "trace" not in row
 
 
+@pytest.mark.parametrize("state", ["failed", "incomplete"])
+def test_a_gateway_that_did_not_answer_is_said_to(state: str) -> None:
+    lines = (*UPLINKS[:5], f"neigh 10.0.0.254 dev eth0 nud {state}")
+    row = udp(host(*lines), "8.8.8.8")
+    assert row["ok"] is True
+    assert ("did not answer when it was last asked" in row["why"]) is (state == "failed")
+    assert ("ip neigh show 10.0.0.254 dev eth0" in row.get("look", "")) is (state == "failed")
+    words = {"proto": "icmp", "src": "10.9.9.9", "dst": "10.0.0.1", "iif": "eth0"}
+    assert ("(FAILED)" in ask(host(*lines), words)["why"]) is (state == "failed")
+
+
 def test_ipv6_leaves_by_its_gateway() -> None:
     row = udp(host(*SIX), "2001:db8:9::9")
     assert (row["ok"], row["verdict"]) == (True, "sent by eth0")
@@ -431,6 +442,7 @@ def test_who_names_no_link_is_not_told_by_which_one_linux_sends() -> None:
     row = udp(host(*SIX), "fe80::9")
     assert (row["ok"], row["reason"]) == (None, "tx-no-scope")
     assert "sends by the first route" in limited(row)
+    assert row["look"] == "ip route get fe80::9"
 
 
 def test_a_connection_to_an_address_of_one_link_is_refused_by_linux_as_well() -> None:
