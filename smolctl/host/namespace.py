@@ -30,7 +30,7 @@ def inside(netns: str | None, work: Callable[[], _T]) -> _T:
     """
     if netns is None:
         return work()
-    path = namespace_path(netns)
+    path = file_of(netns)
     results: list[_T] = []
     errors: list[BaseException] = []
 
@@ -47,6 +47,23 @@ def inside(netns: str | None, work: Callable[[], _T]) -> _T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def file_of(netns: str) -> str:
+    """Return the file of a namespace that is to be read, and not made.
+
+    Args:
+        netns: as for ``inside``.
+
+    Raises:
+        DeviceError: there is none; of a process's number it says which file that has.
+    """
+    try:
+        return namespace_path(netns)
+    except DeviceError as error:
+        process = f"/proc/{netns}/ns/net"
+        error.hint = process if netns.isdecimal() and os.path.exists(process) else "ip netns list"
+        raise
 
 
 def _enter(path: str) -> None:

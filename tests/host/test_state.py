@@ -202,6 +202,9 @@ def test_an_ordinary_user_is_told_what_cannot_be_read() -> None:
 def test_a_namespace_that_is_not_there() -> None:
     with pytest.raises(DeviceError, match='no network namespace "nowhere-at-all"'):
         reading.read("nowhere-at-all")
+    with pytest.raises(DeviceError) as caught:
+        reading.read(str(os.getpid()))
+    assert caught.value.hint == f"/proc/{os.getpid()}/ns/net"
 
 
 def test_reading_stays_where_it_was(netns: Namespace) -> None:

@@ -56,16 +56,21 @@ def _predict(proto: str) -> Any:
 _LIKE = "smolctl why --host udp any 8.8.8.8:53"
 
 
-def _past(session: Session, args: Args) -> int:
+def _of_stacks(args: Args) -> None:
     if args.pop("host", False):
         raise UsageFault(
             "why last, show and list are about packets of a stack, and the host tells of none",
             hint=_LIKE,
         )
+
+
+def _past(session: Session, args: Args) -> int:
+    _of_stacks(args)
     return _show(session, session.call("why.show", **args)[0])
 
 
-def _list(session: Session, _args: Args) -> None:
+def _list(session: Session, args: Args) -> None:
+    _of_stacks(args)
     rows = session.call("why.list")
     if session.options.json:
         session.out.document(rows)
@@ -266,6 +271,7 @@ COMMAND = Why(
             "why list",
             "list the remembered packets",
             _list,
+            (_NO_HOST,),
             examples=("smolctl why list", "smolctl -j why list"),
         ),
     ),

@@ -39,7 +39,7 @@ HABITS = {
     },
     "udp": {"listen": "recv {}"},
     "link": {"up": "set {} up", "down": "set {} down"},
-    "why": {"ping": "icmp {}"},
+    "why": {"ping": "icmp {}", "host": "--host {}"},
 }  # fmt: skip
 """Words typed out of habit, by noun, and their form here; {} is the rest of the line."""
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from smolctl.device.host import namespace_path
 from smolctl.errors import DeviceError
 from smolctl.host.drops import btf, tracefs
 from smolctl.host.drops.dropped import Source
 from smolctl.host.drops.probe import Probe
 from smolctl.host.drops.tracefs import Tracefs
+from smolctl.host.namespace import file_of
 from smolctl.ops.args import Args
 
 _NAMED = "/run/netns"
@@ -26,7 +26,7 @@ def inode(netns: str | None) -> int:
     Raises:
         DeviceError: there is none of that name, or its file cannot be looked at.
     """
-    path = HERE if netns is None else namespace_path(netns)
+    path = HERE if netns is None else file_of(netns)
     try:
         found, here = os.stat(path), os.stat(HERE)
     except OSError as error:

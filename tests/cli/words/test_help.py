@@ -132,6 +132,8 @@ def test_verb_aliases(alias: str, verb: str, capsys: pytest.CaptureFixture[str])
         ("tcpdump port 53", 'smolctl: "tcpdump" is not a command; try: smolctl capture port 53'),
         ("link up eth0", 'smolctl: link has no verb "up"; try: smolctl link set eth0 up'),
         ("why ping 10.0.0.2", 'smolctl: why has no verb "ping"; try: smolctl why icmp 10.0.0.2'),
+        ("why host udp any 10.0.0.2:5",
+         'smolctl: why has no verb "host"; try: smolctl why --host udp any 10.0.0.2:5'),
         ("route add default gw 10.0.0.2", 'smolctl: route add: "gw" is not known here;'
          ' did you mean "via"?'),
         ("addr shwo", 'smolctl: addr has no verb "shwo"; did you mean "show"?'),
