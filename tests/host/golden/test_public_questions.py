@@ -137,7 +137,6 @@ GOLDEN = (
         verdict: dropped - ip6-dst-not-ours (IP_INADDRERRORS)
         why:     2001:db8:9::9 is no address of this host on eth1 (eth1 has 2001:db8:2::10/64, fe80::ff:fe00:11/64)
         fix:     sysctl -w net.ipv6.conf.all.forwarding=1
-        not looked at: of IPv6, Linux tells the sender of a packet that no route is for, also where it does not forward
         kernel:  nothing
         """,
     ),
