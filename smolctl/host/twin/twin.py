@@ -39,15 +39,6 @@ def twin(state: HostState, now_ns: int = 0) -> Twin:
     neighbors.add(stack.networks, stack.interfaces, state, notes, now_ns)
     learned.add(stack.networks, stack.interfaces, state, now_ns)
     sockets.add(stack, state, notes)
-    _note_hooks(state, notes)
     stack.ledger.prove = Prover(stack)
     stack.generation.touch()
     return Twin(stack, notes.taken)
-
-
-def _note_hooks(state: HostState, notes: Notes) -> None:
-    for hook in state.hooks:
-        notes.take(Note("hook", f"{hook.name}: {hook.what}", link=hook.link))
-    if not state.settled:
-        text = "the host changed while it was read: this may never have been just so"
-        notes.take(Note("host", text))
