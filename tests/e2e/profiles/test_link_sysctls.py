@@ -26,9 +26,7 @@ def kernel() -> Iterator[Kernel]:
 def test_every_sysctl_that_is_combined_is_tried() -> None:
     combined = {item.key for item in PER_LINK if item.link is not LinkRule.OWN}
     combined.remove("ip.src_valid_mark")  # by test_marked.py: no TAP gives packets marks
-    combined.remove(
-        "ip.ignore_routes_with_linkdown"
-    )  # by the scripts of oracle/
+    combined.remove("ip.ignore_routes_with_linkdown")  # by the scripts of oracle/
     assert {key for key in combined if not SYSCTLS[key].of_ipv6} <= {case.key for case in CASES}
 
 
