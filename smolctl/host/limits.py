@@ -392,8 +392,6 @@ def _state(case: Case) -> Iterator[Limit]:
 
 
 _DEVIATIONS = {
-    "ip-src-invalid": "Linux takes broadcast addresses for sources where rp_filter is 0",
-    "arp-sender-invalid": "Linux answers ARP whatever the sender's address is",
     "tx-no-scope": "where no link is named, Linux sends by the first route of all that match; only"
     " connect() is refused",
 }
@@ -403,7 +401,7 @@ _CONNECTING = {"tx-no-scope"}
 
 
 def _deviations(case: Case) -> Iterator[Limit]:
-    """Yield in which deliberate deviation of the stack the packet ended."""
+    """Yield in what the twin is known to differ from Linux about the packet."""
     why = case.passages[0].trace.reason
     same = case.question.proto == "tcp" and why is not None and why.name in _CONNECTING
     if why is not None and why.name in _DEVIATIONS and not same:
@@ -413,12 +411,31 @@ def _deviations(case: Case) -> Iterator[Limit]:
     if why is not None and why.name in _LOST and _is_lost(case):
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")
 
+    yield from _for_all(case)
     six = case.passages[0].family is IPV6
     asked = case.question
     if six and asked.proto == "tcp" and asked.src is None and _rules_by_source(case):
         yield Limit("Linux connects by the way that it found before it chose the source")
     if six and why is not None and why.name in _REFUSED and _is_for_nobody(case.question.dst):
         yield Limit("Linux refuses it, too, and may give its sender another error")
+
+
+def _for_all(case: Case) -> Iterator[Limit]:
+    """Yield next hops that are a broadcast address, of whatever link (Linux ``arp_constructor``).
+
+    A neighbor entry that a user gave such an address has its own MAC address instead.
+    """
+    for passage in case.passages:
+        if passage.arp or passage.dst is None or not passage.left or passage.family is IPV6:
+            continue
+        owners = [each for each in case.state.addresses if each.broadcast == passage.dst]
+        known = any(each.dst == passage.dst for each in case.state.neighbors)
+        names = {case.state.name_of(each.ifindex) for each in owners}
+        if owners and (known or passage.left not in names):
+            yield Limit(
+                "Linux asks nobody for a broadcast address of another link: it sends to all, or to"
+                " the MAC address of its neighbor entry"
+            )
 
 
 def _rules_by_source(case: Case) -> bool:

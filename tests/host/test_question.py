@@ -415,11 +415,12 @@ def test_a_mistake_is_one_line(words: dict[str, Any], message: str, hint: str) -
     assert hint in (caught.value.hint or "")
 
 
-def test_where_the_stack_differs_from_linux_on_purpose_nobody_can_say() -> None:
-    row = ask(host(*UPLINKS), {"proto": "udp", "src": "10.0.0.255", "dst": "10.0.0.1",
-                               "dport": 53, "sport": 9, "iif": "eth0"})  # fmt: skip
-    assert row["ok"] is None
-    assert "broadcast addresses for sources" in limited(row)
+@pytest.mark.parametrize("lines", [(), ("rule priority 9 from 10.9.0.0/16 lookup 100",)])
+def test_a_broadcast_address_is_a_source_where_linux_does_not_look(lines: tuple[str, ...]) -> None:
+    row = ask(host(*UPLINKS, *lines), {"proto": "arp", "src": "10.0.0.255", "dst": "10.0.0.1",
+                                       "iif": "eth0"})  # fmt: skip
+    assert row["ok"] is not bool(lines)
+    assert row.get("reason") == ("arp-sender-invalid" if lines else None)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.output import follow, refuse
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
-from smolctl.stack.ip.route_output import no_source, route_output
+from smolctl.stack.ip.route_output import no_source, not_ours, route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.arp_output import arp_output, arp_request
 from smolctl.stack.ipv4.output import icmp_output
@@ -146,6 +147,7 @@ def send_out(clone: Stack, question: Question, now: int, trace: Trace) -> Sender
     """
     net = clone.networks.for_address(question.dst)
     with suppress(SendRejected, NoBuffers):
+        _check_bound(net, question, now, trace)
         if question.proto == "udp":
             return _udp_out(clone.udp, net, question, now, trace)
         if question.proto == "tcp":
@@ -203,6 +205,28 @@ def _loop(clone: Stack, trace: Trace, now: int) -> None:
 
 
 # --- out ------------------------------------------------------------------------------------------
+
+
+def _check_bound(net: Network, question: Question, now: int, trace: Trace) -> None:
+    """Refuse a source that only a route makes ours, and to which nobody can be bound.
+
+    What comes in for such an address is answered from it, but no program sends from it.
+
+    Raises:
+        SendRejected: it is one.
+    """
+    src = question.src
+    if src is None or question.proto not in _OF_SOCKETS or net.binds_others:
+        return
+    if net.fib.is_local(src) and not net.is_bindable(src):
+        follow(net.recorder, trace, now)
+        trace.flow = Flow(
+            question.proto, src, question.sport, question.dst, question.dport, question.size
+        )
+        refuse(net.recorder, not_ours(net, src, question.dev), now, trace)
+
+
+_OF_SOCKETS = ("udp", "tcp", "icmp")
 
 
 def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> UdpSocket:

@@ -267,6 +267,10 @@ class Network(LinkObserver, ABC):
                     return near
         return found
 
+    def lacks_source(self, _dst: int) -> bool:
+        """Tell whether that is said of a packet without a way: there is no address to send from."""
+        return False
+
     def lacks_groups(self, _interface: Interface) -> bool:
         """Tell whether no route to groups by an interface counts; IPv4 needs none."""
         return False
@@ -317,6 +321,10 @@ class Network(LinkObserver, ABC):
     def has_address(self, interface: Interface, address: int) -> bool:
         """Tell whether an interface has exactly this address."""
         return self.of(interface).addresses.find(address, None) is not None
+
+    def is_bindable(self, address: int) -> bool:
+        """Tell whether sockets may be bound to an address as one of ours (Linux ``inet_bind``)."""
+        return self.fib.is_local(address)
 
     @property
     def binds_others(self) -> bool:

@@ -29,13 +29,28 @@ def source_refused(
         back = _back(net, interface, key, out)
     if not interface.loopback:
         own = net.fib.own(src) if usual or back is None else _own(net, back)
-        if own is not None and own.type is RouteType.BROADCAST:
+        if own is not None and own.type is RouteType.BROADCAST and not takes_broadcast(
+            net, interface, out
+        ):  # fmt: skip
             return reason.IP_SRC_INVALID, {"ip": src, "cause": "broadcast"}
         ours = own is not None and own.type is RouteType.LOCAL
         if own is not None and ours and not interface.settings["ip.accept_local"]:
             return reason.IP_SRC_IS_OURS, _ours(net, interface, src, own)
     failed = None if back is None else reverse_path(net, interface, back)
     return None if failed is None else (reason.IP_REVERSE_PATH, failed)
+
+
+def takes_broadcast(net: Network, interface: Interface, out: str = OUTPUT) -> bool:
+    """Tell whether a broadcast address is taken for a source, as nothing has it looked up.
+
+    Args:
+        out: by which interface what it sends goes on.
+
+    Source: Linux ``fib_validate_source``.
+    """
+    asked = interface.settings["ip.rp_filter"] or not net.fib.usual_rules
+    back = out == interface.name and interface.settings["ip.send_redirects"]
+    return bool(net.settings["ip.broadcast_source"]) and not (asked or back)
 
 
 def _ours(net: Network, interface: Interface, src: int, own: Route) -> dict[str, object]:

@@ -84,7 +84,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         return _on_link(net, bound, dst, src)
     refusal = _refusal(found, dst)
     if refusal is not None or not isinstance(found, Route):
-        return refusal or Refusal(reason.TX_NO_ROUTE, "", {"ip": dst})
+        return _without_way(net, key, refusal)
     tied = dev is not None or (src is not None and is_strong(net))
     route = gateways.living(net, found, found.dev if tied else None)
     if isinstance(route, Multipath):
@@ -130,6 +130,14 @@ def _refusal(found: Found, dst: int) -> Refusal | None:
     if refused is None or found is None:
         return None
     return Refusal(refused, found.dev or "", {"ip": dst, "_route": found})
+
+
+def _without_way(net: Network, key: RouteKey, refusal: Refusal | None) -> Refusal:
+    """Return why a packet goes no way, which may be that nothing has an address to send from."""
+    if key.src is None and net.lacks_source(key.dst):
+        out = net.interfaces.get(key.oif or "", net.interfaces.loopback)
+        return no_source(net, out, key.dst, key.dst)
+    return refusal or Refusal(reason.TX_NO_ROUTE, "", {"ip": key.dst})
 
 
 def _to_ourselves(

@@ -7,7 +7,7 @@ from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.reverse_path import reverse_path
+from smolctl.stack.ip.reverse_path import reverse_path, takes_broadcast
 from smolctl.stack.ipv4 import acd, proxy_arp
 from smolctl.stack.ipv4.arp_output import arp_reply
 from smolctl.stack.ipv4.arp_policy import SOLICITED, SUBNET, ignores_request
@@ -120,7 +120,8 @@ def _invalid_sender(net: Network, interface: Interface, message: arp.ArpPacket) 
     # Only a probe may come from 0.0.0.0 (RFC 1122 3.2.1.3(a); Linux ip_route_input_slow).
     if sender == 0 and message.op == arp.Op.REQUEST:
         return None
-    return net.no_host(sender)
+    cause = net.no_host(sender)
+    return None if cause == "broadcast" and takes_broadcast(net, interface) else cause
 
 
 def _unsolicited(shown: dict[str, object], cause: str, sysctl: str, value: object) -> Result:

@@ -60,7 +60,8 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     icmp_type, code = _TYPES[kind]
     quote = packet.data[: min(room, header.total_length)]
     message = icmpv4.IcmpMessage(icmp_type, code, rest, quote)
-    how = SendOptions(src, tos=tos, options=options, mark=mark)
+    taken = bool(net.settings["ip.broadcast_source"])
+    how = SendOptions(src, tos=tos, options=options, mark=mark, broadcast=taken)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
         icmp_output(net, message, header.src, now, how, trace, packet)
@@ -91,7 +92,10 @@ def _suppressed(net: Network, packet: Packet) -> str | None:
         return "group" if is_multicast(dst) else "broadcast"
     if header.fragment_offset > 0:
         return "fragment"
-    if is_class_e(src) or net.no_host(src) is not None:
+    cause = net.no_host(src)
+    # Where such a packet is taken, it is answered, too (Linux icmp_send).
+    taken = cause == "broadcast" and net.settings["ip.broadcast_source"]
+    if is_class_e(src) or not (cause is None or taken):
         return "source"
     if header.protocol == ipv4.Protocol.ICMP:
         kind = packet.data[header.header_len : header.header_len + 1]

@@ -92,7 +92,10 @@ def _answer(net: Network, packet: Packet, reply: icmpv4.IcmpMessage) -> bool:
     packet.trace.settle(Fate.ANSWERED, now)
     own = None if packet.to_all else header.dst
     mark, tos = net.mark_of_answer(packet), header.dscp_ecn
-    how = SendOptions(own, tos=tos, options=answering(header), mark=mark)
+    taken = bool(net.settings["ip.broadcast_source"])
+    how = SendOptions(
+        own, tos=tos, options=answering(header), broadcast=taken, mark=mark
+    )  # fmt: skip
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
         icmp_output(net, reply, header.src, now, how, trace)

@@ -114,11 +114,13 @@ def usable(interface: Interface, address: int) -> bool:
 def asking_address(interface: Interface) -> int:
     """Return the address from which an interface asks its neighbors; ``::`` when it has none.
 
-    The link-local one, as Linux (``ipv6_get_lladdr``), else the first.
+    The link-local one, as Linux (``ipv6_get_lladdr``), else the first, unless nd.ask_from_any=0.
     """
     own = [item for item in interface.ipv6.addresses.items if usable(interface, item.local)]
     near = [item for item in own if item.scope is Scope.LINK]
-    return (near or own)[0].local if own else UNSPECIFIED6
+    if interface.settings["nd.ask_from_any"]:
+        near = near or own
+    return near[0].local if near else UNSPECIFIED6
 
 
 def is_optimistic(address: Address) -> bool:

@@ -138,6 +138,14 @@ class Ipv6(LinkedNetwork):
             return multicast_scope(address) <= _LINK_SCOPE
         return is_link_local(address)
 
+    def is_bindable(self, address: int) -> bool:
+        """Tell whether sockets may be bound to an address: a link has it (Linux ``ipv6_chk_addr``).
+
+        A route of type local is not enough, as it is in IPv4.
+        """
+        having = any(self.has_address(link, address) for link in self.interfaces.values())
+        return having and self.fib.is_local(address)
+
     @property
     def sends_for_others(self) -> bool:
         """Whether packets may have a source that this stack does not have (Linux: unchecked)."""
@@ -186,6 +194,15 @@ class Ipv6(LinkedNetwork):
         out = self.interfaces.named(key.oif) if key.oif is not None else self.interfaces.loopback
         src = self.select_source(out, key.dst, None, Scope.GLOBAL)
         return found if src is None else self.lookup(key._replace(src=src))
+
+    def lacks_source(self, dst: int) -> bool:
+        """Tell whether no link has an address to send from, where that counts first.
+
+        Source: Linux ``ip6_dst_lookup_tail``, which chooses the source even if there is no route.
+        """
+        if not self.settings["ip6.source_first"]:
+            return False
+        return self.select_source(self.interfaces.loopback, dst, None, Scope.GLOBAL) is None
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""
@@ -262,8 +279,11 @@ class Ipv6(LinkedNetwork):
                 self._check_use(interface, now)
 
     def lacks_groups(self, interface: Interface) -> bool:
-        """Tell whether no route to groups by an interface counts: it has no carrier."""
-        return interface.name in self.fib.ignored_links
+        """Tell whether no route to groups by an interface counts.
+
+        It has no carrier, or does without IPv6 (Linux ``addrconf_ifdown``).
+        """
+        return interface.name in self.fib.ignored_links or why_disabled(interface) is not None
 
     # --- links ------------------------------------------------------------------------------------
 

@@ -60,6 +60,15 @@ DEVIATIONS = (
     Deviation("IPv6 from one of our own addresses, or from :: and no test of an address",
               "taken; an answer has no way", "dropped and named: RFC 4291 2.5.2; somebody has our"
               " address", "ip6.check_source", "0"),
+    Deviation("a packet, or ARP, from the broadcast address of a connected network",
+              "taken where ip.rp_filter is 0, no rule was added, and it does not leave by its link",
+              "dropped: RFC 1122 3.2.1.3", "ip.broadcast_source", "1"),
+    Deviation("an IPv6 packet without a way, and no address to send from",
+              "EADDRNOTAVAIL", "the missing way is told: that is what to mend first",
+              "ip6.source_first", "1"),
+    Deviation("a link with IPv6 addresses and no link-local one",
+              "asks for a neighbor only from the address of the packet",
+              "asks from any of its addresses", "nd.ask_from_any", "0"),
     Deviation("IPv4 in IEEE 802.3 with SNAP", "dropped", "received: RFC 1122 2.3.3",
               "iface.snap", "0"),
     Deviation("a UDP socket over IPv4 that is bound to a device, and a neighbor that does not"

@@ -35,6 +35,12 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.BOTH,
     ),
     Sysctl(
+        "ip.broadcast_source", 0, "flag", 0, 1,
+        "take packets and ARP from the broadcast address of a connected network, where nothing"
+        " else makes their source be looked up (ip.rp_filter, rules)",
+        "RFC 1122 3.2.1.3; Linux fib_validate_source", "1", "",
+    ),
+    Sysctl(
         "ip.default_ttl", 64, "hops", 1, 255, "default time to live of packets",
         "RFC 1122 3.2.1.7; Linux ip_default_ttl", "64", "64",
     ),

@@ -132,4 +132,9 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "let sockets be bound to addresses that the stack does not have, and send from there",
         "Linux ipv6 ip_nonlocal_bind", "0", "",
     ),
+    Sysctl(
+        "ip6.source_first", 0, "flag", 0, 1,
+        "say of a packet without a way that there is no address to send from, if there is none",
+        "Linux ip6_dst_lookup_tail", "1", "none",
+    ),
 )  # fmt: skip

@@ -37,6 +37,11 @@ ND_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.EITHER,
     ),
     Sysctl(
+        "nd.ask_from_any", 1, "flag", 0, 1,
+        "a link without a link-local address asks for neighbors from another one",
+        "RFC 4861 7.2.2", "0", "",
+    ),
+    Sysctl(
         "nd.notify", 0, "flag", 0, 1,
         "advertise an IPv6 address that was tested, and all when a link has another MAC",
         "RFC 4861 7.2.6; RFC 9131 4; Linux ndisc_notify", "0", "0",

@@ -12,7 +12,7 @@ def is_local_at(net: Network, address: int, dev: str | None) -> bool:
 
     Without an interface a link-local address of any link counts, about which ``check_local`` asks.
     """
-    if not net.fib.is_local(address):
+    if not net.is_bindable(address):
         return False
     if dev is None or not net.needs_dev(address):
         return True

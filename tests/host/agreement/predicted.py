@@ -80,7 +80,8 @@ class Oracle:
             _run_out(clone)
             if isinstance(sender, TcpSocket):
                 conclude(clone.tcp, clone.loopback, sender, _NOW_NS, trace)
-            told = list(_told(sender, trace))
+            binds_any = clone.networks.for_address(parse_address(ask.dst)).binds_others
+            told = list(_told(sender, trace, binds_any=binds_any))
         else:
             link = clone.interface(ask.iif)
             frame = injected(ask, self._mac(link), self._is_for_all(ask))
@@ -173,12 +174,13 @@ def _run_out(clone: Stack) -> None:
             break
 
 
-def _told(sender: Sender | None, trace: Trace) -> Iterator[str]:
+def _told(sender: Sender | None, trace: Trace, *, binds_any: bool) -> Iterator[str]:
     """Yield what the sender is told: by its call, or later."""
     if trace.fate is Fate.REJECTED and trace.direction is Direction.OUT:
         why = trace.reason
-        # Who sends from an address hears of bind() already that it is nobody's here.
-        bound = why is reason.TX_SRC_NOT_OURS
+        # Who sends from an address hears of bind() already that it is nobody's here, unless
+        # ip_nonlocal_bind lets him do that.
+        bound = why is reason.TX_SRC_NOT_OURS and not binds_any
         yield f"error {'EADDRNOTAVAIL' if bound else why.errno_name if why else None}"
     elif isinstance(sender, TcpSocket):
         if sender.ended is not None:

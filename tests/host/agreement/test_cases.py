@@ -127,6 +127,102 @@ CASES = {
         icmp any ::
         """,
     ),
+    "a broadcast address is a source where nothing has it looked up, and is answered": (
+        """
+        tun u1
+        tap t0 02:00:00:00:00:10
+        addr add 172.16.0.5/12 dev u1 brd +
+        addr add 10.0.0.1/24 dev t0 brd +
+        socket udp 0.0.0.0 7000
+        sysctl ipv4/ip_forward=1
+        """,
+        """
+        udp 172.31.255.255 172.16.0.5:7000 iif u1
+        udp 172.31.255.255 172.16.0.5:9 iif u1
+        icmp 10.0.0.255 10.0.0.1 iif t0
+        arp 10.0.0.255 10.0.0.1 iif t0
+        udp 10.0.0.255 172.16.0.9:9 iif t0
+        udp 10.0.0.255 10.0.0.9:9 iif t0
+        """,
+    ),
+    "a broadcast address is no source where rules have it looked up": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0 brd +
+        socket udp 0.0.0.0 7000
+        rule add priority 10 lookup 100
+        """,
+        """
+        udp 10.0.0.255 10.0.0.1:7000 iif t0
+        arp 10.0.0.255 10.0.0.1 iif t0
+        """,
+    ),
+    "no program sends from an address that a route of IPv6 alone makes ours": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        -6 route add local fd09::/16 dev lo
+        addr add 10.0.0.1/24 dev t0
+        route add local 10.9.0.0/16 dev lo
+        """,
+        """
+        udp fd09::5 [fd00::9]:9
+        icmp fd09::5 fd00::9
+        tcp fd09::5 [fd00::9]:9
+        udp fd09::5 [fd00::9]:9 dev t0
+        udp 10.9.0.5 10.0.0.9:9
+        icmp fd00::9 fd09::5 iif t0
+        """,
+    ),
+    "a host without any address of IPv6 hears of that, whatever routes there are": (
+        """
+        tap t0 02:00:00:00:00:10
+        late link set lo down
+        sysctl ipv6/conf/t0/disable_ipv6=1
+        """,
+        """
+        udp any [fd00::9]:9
+        tcp any [fd00::9]:9
+        icmp any fd00::9
+        """,
+    ),
+    "who has no link-local address asks for a neighbor only from the packet's own": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv6/conf/t0/addr_gen_mode=1
+        sysctl ipv6/conf/all/forwarding=1
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        """,
+        """
+        udp fd00::1 [fd00::9]:9
+        udp fd01::1 [fd00::9]:9
+        udp fd01::9 [fd00::9]:9 iif t1
+        """,
+    ),
+    "what is for 0.0.0.0 stays inside, whatever link is named": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        socket udp 0.0.0.0 7000
+        """,
+        """
+        udp any 0.0.0.0:7000 dev t0
+        udp any 0.0.0.0:9 dev t0
+        """,
+    ),
+    "who may bind to any address hears of the missing way": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        sysctl ipv4/ip_nonlocal_bind=1
+        """,
+        """
+        udp 10.0.0.7 10.0.0.9:9
+        icmp 10.0.0.7 10.0.0.9
+        """,
+    ),
     "of several next hops, the kernel's hash picks one that the answer names": (
         """
         tap t0 02:00:00:00:00:10

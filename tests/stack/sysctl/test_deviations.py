@@ -11,6 +11,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
+from smolctl.stack.ipv6.addresses import asking_address
 from smolctl.stack.sysctl.deviations import DEVIATIONS, EXACT
 from smolctl.stack.sysctl.profiles import PROFILES
 from smolctl.stack.sysctl.settings import Settings
@@ -144,3 +145,31 @@ def test_strangers_are_told_the_time(exact: bool) -> None:
     host.know()
     host.receive(icmp_frame(13, 0, 0, bytes(12)))
     assert len(host.sent()) == int(exact)
+
+
+@EITHER
+@pytest.mark.parametrize("filtered", [False, True])
+def test_a_broadcast_address_is_taken_for_a_source(exact: bool, filtered: bool) -> None:
+    host = Host()
+    as_linux(host, "ip.broadcast_source", exact)
+    host.set("ip.rp_filter", "2" if filtered else "0")
+    socket = host.socket(7)
+    host.receive(udp_frame(src="10.0.0.255"))
+    assert socket.rx_datagrams == int(exact and not filtered)
+
+
+@EITHER
+def test_without_any_address_that_is_what_is_missing(exact: bool) -> None:
+    host = Host6()
+    as_linux(host, "ip6.source_first", exact)
+    host.set("ip6.disable", "1")
+    assert way(host, "2001:db8:9::1") == ("tx-no-source" if exact else "tx-no-route")
+
+
+@EITHER
+def test_a_link_asks_from_another_address_than_its_link_local_one(exact: bool) -> None:
+    host = Host6()
+    as_linux(host, "nd.ask_from_any", exact)
+    for item in [each for each in host.tap.ipv6.addresses.items if each.scope is Scope.LINK]:
+        host.delete(text(item.local))
+    assert text(asking_address(host.tap)) == ("::" if exact else OURS6)

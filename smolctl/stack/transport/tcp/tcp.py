@@ -160,7 +160,7 @@ class Tcp(TcpTable):
             net = self.networks.for_address(local)
             check_local(net, socket, local, dev)
             group = is_multicast(local) or net.is_broadcast(local)
-            if group or not (net.fib.is_local(local) or net.binds_others):
+            if group or not (net.is_bindable(local) or net.binds_others):
                 raise unavailable(net, local)
         old = socket.local, socket.port, socket.source, socket.dev
         socket.local, socket.source, socket.dev = local, local, dev

@@ -22,7 +22,7 @@ from smolctl.stack.transport.udp.outbound import Outbound
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
-from smolctl.wire.address import IPV6_MARK, is_unspecified
+from smolctl.wire.address import IPV4, IPV6_MARK, is_unspecified
 from smolctl.wire.ipv4 import Protocol
 
 _UDP = Protocol.UDP
@@ -74,7 +74,8 @@ def _decide(
     recorder, settings = table.recorder, table.settings
     dst, dport, size = item.dst, item.dport, len(item.payload)
     net = table.networks.for_address(dst)
-    if is_unspecified(dst):
+    zero = is_unspecified(dst)
+    if zero:
         dst = item.dst = net.meant(dst, item.src or socket.local)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
@@ -86,7 +87,8 @@ def _decide(
         return None
     options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
-    dev = item.dev or socket.dev_to(dst)
+    # Linux ip_route_output_key_hash_rcu: 0.0.0.0 is by lo, whatever link is named.
+    dev = None if zero and net.family is IPV4 else item.dev or socket.dev_to(dst)
     mark, uid = socket.mark, socket.uid
     key = RouteKey(hop, source, dev, OUTPUT, mark, _UDP, sport, dport, tos, uid)
     way = choose_way(net, key, now, trace)

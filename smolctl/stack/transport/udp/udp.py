@@ -98,7 +98,7 @@ class Udp(UdpTable):
             net = self.networks.for_address(local)
             group = is_multicast(local) or net.is_broadcast(local)
             check_local(net, socket, local, dev)
-            if not (group or net.fib.is_local(local) or net.binds_others):
+            if not (group or net.is_bindable(local) or net.binds_others):
                 raise unavailable(net, local)
         socket.local, socket.port, socket.dev = local, port, dev
         socket.source = None if group else local
