@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from smolctl.counted import counted
 from smolctl.host import filters, links, rules
+from smolctl.host.addresses import Address
 from smolctl.host.filters import Chain
 from smolctl.host.passage import Passage
 from smolctl.host.reading import HostState
@@ -412,12 +413,35 @@ def _deviations(case: Case) -> Iterator[Limit]:
         yield Limit("Linux takes it from its sender, and loses it at a link that is down")
 
     yield from _for_all(case)
+    yield from _one_entry(case)
     six = case.passages[0].family is IPV6
     asked = case.question
     if six and asked.proto == "tcp" and asked.src is None and _rules_by_source(case):
         yield Limit("Linux connects by the way that it found before it chose the source")
     if six and why is not None and why.name in _REFUSED and _is_for_nobody(case.question.dst):
         yield Limit("Linux refuses it, too, and may give its sender another error")
+
+
+def _one_entry(case: Case) -> Iterator[Limit]:
+    """Yield links with two ends whose only neighbor entry is not resolved, and keeps packets.
+
+    Source: Linux ``arp_constructor``; what has no Ethernet header has NOARP, and nobody is asked.
+    """
+    for passage in case.passages:
+        link = case.state.link_named(passage.left) if passage.left else None
+        if link is None or passage.family is IPV6 or not link.flags & links.POINTOPOINT:
+            continue
+        if any(
+            each.ifindex == link.ifindex and each.family == AF_INET and not each.lladdr
+            and each.state in _UNRESOLVED
+            for each in case.state.neighbors
+        ):  # fmt: skip
+            text = f"{link.name} has one neighbor entry for all, and it is not resolved: all waits"
+            yield Limit(text, Decides.PASSING, f"{case.ip} neigh show dev {link.name}")
+
+
+_UNRESOLVED = (0x01, 0x20)
+"""NUD_INCOMPLETE, NUD_FAILED."""
 
 
 def _for_all(case: Case) -> Iterator[Limit]:
@@ -428,7 +452,10 @@ def _for_all(case: Case) -> Iterator[Limit]:
     for passage in case.passages:
         if passage.arp or passage.dst is None or not passage.left or passage.family is IPV6:
             continue
-        owners = [each for each in case.state.addresses if each.broadcast == passage.dst]
+        owners = [
+            each for each in case.state.addresses
+            if each.family == AF_INET and passage.dst in (each.broadcast, _last_of(each))
+        ]  # fmt: skip
         known = any(each.dst == passage.dst for each in case.state.neighbors)
         names = {case.state.name_of(each.ifindex) for each in owners}
         if owners and (known or passage.left not in names):
@@ -436,6 +463,12 @@ def _for_all(case: Case) -> Iterator[Limit]:
                 "Linux asks nobody for a broadcast address of another link: it sends to all, or to"
                 " the MAC address of its neighbor entry"
             )
+
+
+def _last_of(address: Address) -> int | None:
+    """Return the last address of a network of IPv4, which is its broadcast address by itself."""
+    hosts = (1 << 32 - address.plen) - 1
+    return address.local | hosts if hosts > 1 else None
 
 
 def _rules_by_source(case: Case) -> bool:

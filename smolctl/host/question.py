@@ -374,11 +374,13 @@ def _tell_detour(row: Row, trace: Trace, ip: str) -> None:
 
 
 def next_hops(trace: Trace) -> tuple[Multipath | None, list[Hop]]:
-    """Return the route of a packet for which a hash picks a next hop, and those that it may be.
+    """Return the route for which a hash picks a next hop, and those that it may be.
 
-    None if it met no such route, or only one of its next hops is alive.
+    It is the route of the packet, or else of an answer to it. None if they met no such route, or
+    only one of its next hops is alive.
     """
-    hashed = [step.facts for step in trace.steps if isinstance(step.facts, Hashed)]
+    steps = [step for each in (trace, *trace.answers) for step in each.steps]
+    hashed = [step.facts for step in steps if isinstance(step.facts, Hashed)]
     whole = hashed[0].hop.whole if hashed else None
     living = [] if whole is None else [hop for hop in whole.hops if not hop.dead]
     return (whole, living) if len(living) > 1 else (None, [])

@@ -449,3 +449,24 @@ def test_who_names_no_link_is_not_told_by_which_one_linux_sends() -> None:
 def test_a_connection_to_an_address_of_one_link_is_refused_by_linux_as_well() -> None:
     row = ask(host(*SIX), {"proto": "tcp", "dst": "fe80::9", "dport": 80})
     assert (row["ok"], row["reason"], limited(row)) == (False, "tx-no-scope", "")
+
+
+@pytest.mark.parametrize(
+    ("state", "lost"), [("failed", True), ("incomplete", True), ("stale", False)]
+)
+def test_on_a_link_with_two_ends_one_neighbor_that_is_not_resolved_keeps_all(
+    state: str, lost: bool
+) -> None:
+    lladdr = "" if lost else " lladdr 02:00:00:00:00:98"
+    lines = ("link tun0 flags 90", "addr 10.8.0.1/24 dev tun0",
+             f"neigh 10.8.0.3 dev tun0 nud {state}{lladdr}")  # fmt: skip
+    row = udp(host(*lines), "10.8.0.7")
+    assert ("one neighbor entry for all" in limited(row)) is lost
+    assert (row["ok"] is None) is lost
+
+
+@pytest.mark.parametrize(("dst", "other"), [("10.0.1.255", True), ("10.0.1.254", False)])
+def test_a_broadcast_address_of_another_link_is_told(dst: str, other: bool) -> None:
+    lines = ("link eth0", "addr 10.0.0.1/16 dev eth0", "link eth1", "addr 10.0.1.1/24 dev eth1")
+    row = udp(host(*lines), dst, dev="eth0")
+    assert ("broadcast address of another link" in limited(row)) is other

@@ -178,9 +178,11 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     kind = _type(dst, route.type is RouteType.BROADCAST)
-    via = route.via if kind is WayType.UNICAST and not route.on_link else None
-    next_hop = dst if via is None else via
-    redirected = _redirected(net, out, dst, route) if via is not None else None
+    # A group is at no gateway, and yet its packets are from the address that goes with one.
+    via = None if route.on_link else route.via
+    to_gateway = via is not None and kind is WayType.UNICAST
+    next_hop = via if via is not None and to_gateway else dst
+    redirected = _redirected(net, out, dst, route) if to_gateway else None
     if redirected is not None:
         next_hop = redirected.gateway
     if src is None and not (net.first_source and route.protocol == KERNEL):

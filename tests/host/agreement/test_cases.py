@@ -223,6 +223,34 @@ CASES = {
         icmp 10.0.0.7 10.0.0.9
         """,
     ),
+    "a group gets packets from the address that goes with the gateway of its route": (
+        """
+        tap v1 02:00:00:00:00:11
+        addr add 203.0.113.2/28 dev v1 brd +
+        addr add 192.168.1.129/25 dev v1 brd +
+        route add default via 192.168.1.178
+        """,
+        """
+        udp any 224.0.0.5:9
+        udp any 239.1.2.3:9
+        udp any 203.0.113.15:9 broadcast
+        """,
+    ),
+    "of several next hops of an answer, the kernel's hash picks one, too": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.0.1.1/24 dev t1
+        route add 10.5.0.0/16 nexthop via 10.0.0.9 nexthop via 10.0.1.9
+        """,
+        """
+        udp 10.5.0.1 10.0.0.1:9 iif t0
+        udp 10.5.0.2 10.0.0.1:9 iif t0
+        udp 10.5.0.3 10.0.0.1:9 iif t0
+        udp 10.5.0.4 10.0.0.1:9 iif t0
+        """,
+    ),
     "of several next hops, the kernel's hash picks one that the answer names": (
         """
         tap t0 02:00:00:00:00:10
