@@ -48,8 +48,8 @@ fuzz: venv ## tests with random input, each with 1,000 new examples, or TEST_EXA
 proof: venv ## tests about large numbers, in full; make test does a share of each
 	TEST_PROOF=1 $(BIN)/python -m pytest -n 2 -m proof --timeout=600
 
-host-agreement: venv ## twins of the host beside the kernel: N=2000 random questions; as root; writes docs/host.md
-	$(BIN)/python -m tests.host.agreement $(or $(N),2000) $(if $(wildcard docs/host.md),--page)
+host-agreement: venv ## twins of the host beside the kernel: N=2000 random questions, SEED=600; as root; writes docs/host.md
+	$(BIN)/python -m tests.host.agreement $(or $(N),2000) --seed $(or $(SEED),600) $(if $(wildcard docs/host.md),--page)
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)
 	@scripts/deps qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cc=gcc

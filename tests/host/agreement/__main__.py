@@ -48,11 +48,12 @@ def shown(tally: Tally) -> Iterator[str]:
         yield f"{topic:24} {asked:7} {agree:7} {share:7.2f} {warned:7} {silent:7}"
 
 
-def page(kinds: Tally, random: Tally) -> Iterator[str]:
+def page(kinds: Tally, random: Tally, seeds: range) -> Iterator[str]:
     """Yield the section of docs/host.md."""
+    named = f"random hosts {seeds[0]} to {seeds[-1]}"
     yield "| host | questions | agree | differ, with a warning | differ, without |"
     yield "|---|---|---|---|---|"
-    for name, tally in (("", kinds), ("random hosts", random)):
+    for name, tally in (("", kinds), (named, random)):
         for topic, asked, agree, warned, silent in tally.rows():
             if name and topic != "all":
                 continue
@@ -77,11 +78,12 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="write the table into docs/host.md")
     said = parser.parse_args()
     kinds, random = Tally(), Tally()
+    seeds = range(said.seed, said.seed + -(-said.number // PER_HOST))
     with one_processor():
         far = Far()
         for kind in KINDS:
             run(compared(kind.name, kind.host(), kind.questions(), far), kinds, kind.kind)
-        for seed in range(said.seed, said.seed + -(-said.number // PER_HOST)):
+        for seed in seeds:
             run(random_compared(seed, PER_HOST, far), random)
         far.close()
     print("hosts made by hand", *shown(kinds), "", "random hosts", *shown(random), sep="\n")
@@ -89,7 +91,7 @@ def main() -> int:
         text = PAGE.read_text()
         head, _, rest = text.partition(BEGIN)
         _, _, tail = rest.partition(END)
-        table = "\n".join(page(kinds, random))
+        table = "\n".join(page(kinds, random, seeds))
         PAGE.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
     return int(bool(kinds.silent.total() or random.silent.total()))
 

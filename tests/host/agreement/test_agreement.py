@@ -12,19 +12,19 @@ from tests.kit.amount import amount
 pytestmark = [pytest.mark.netns, pytest.mark.proof]
 HOSTS_SHARE = 6
 EACH_SHARE = 9
-AGREE_MIN = 0.98
-SILENT_MAX = 0.005
+AGREE_MIN, AGREE_KIND_MIN = 0.99, 0.98
+SILENT_MAX = 0.002
 """Shares of questions; what make host-agreement measured is in docs/host.md."""
 
 
-def check(found: list[Compared]) -> None:
+def check(found: list[Compared], least: float) -> None:
     """Fail with the hosts and questions in which both differ, if these are too many."""
     assert found
     wrong = [each for each in found if not each.agrees]
     silent = [each.report() for each in wrong if not each.warned]
     assert len(silent) <= SILENT_MAX * len(found), "\n\n".join(silent)
     reports = "\n\n".join(each.report() for each in wrong)
-    assert len(wrong) <= (1 - AGREE_MIN) * len(found), reports
+    assert len(wrong) <= (1 - least) * len(found), reports
 
 
 @pytest.mark.proof
@@ -34,7 +34,7 @@ def test_twins_of_hosts_that_people_have(far: Far, kind: Kind) -> None:
     some = asks[:: amount(1, EACH_SHARE)]
     found = list(compared(kind.name, kind.host(), some, far))
     assert not any(each.refused for each in found)
-    check(found)
+    check(found, AGREE_KIND_MIN)
     ends = Counter(sorted(each.seen)[0].split()[0] if each.seen else "" for each in found)
     assert len(ends) > 1, "they would be worth little if they all ended alike"
 
@@ -44,7 +44,7 @@ def test_twins_of_random_hosts(far: Far) -> None:
     found: list[Compared] = []
     for seed in range(amount(200, HOSTS_SHARE)):
         found += random_compared(seed, PER_HOST, far)
-    check(found)
+    check(found, AGREE_MIN)
 
 
 def test_hosts_made_by_hand_are_asked_often_enough() -> None:
