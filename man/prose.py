@@ -72,6 +72,7 @@ SEE_ALSO = {
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
     "rule": [("smolctl-route", "8"), ("ip-rule", "8")],
+    "nexthop": [("smolctl-route", "8"), ("smolctl-why", "8"), ("ip-nexthop", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "maddr": [("smolctl-udp", "8"), ("smolctl-addr", "8"), ("ip-maddress", "8")],
     "addrlabel": [("smolctl-route", "8"), ("smolctl-addr", "8"), ("ip-addrlabel", "8")],
@@ -306,6 +307,17 @@ IPv6 address mean them, too.
 
 If a packet has no source address yet, it matches no rule with from, but it matches rules with not
 from. A bound or connected socket has a source address; -s gives one to ping and udp send.
+""",
+    "nexthop": """
+A next hop has a number, and routes can be made of it: route add PREFIX nhid NUMBER. replace changes
+all these routes at once, and del takes them away, too. A group shares the flows among several next
+hops by their weights, as a route with several next hops does. A blackhole drops packets.
+
+The numbers are of both families. A next hop with an IPv6 gateway, or added with -6, is for routes
+of IPv6; a blackhole, too. As in Linux, a next hop goes when its interface goes down, is deleted or
+loses its carrier; a group goes with its last member. An address may go, and the next hops stay.
+
+Unlike in Linux, a route of IPv4 cannot use a gateway of IPv6, and the number has to be said.
 """,
     "neigh": """
 Each interface keeps the link addresses of its neighbors, with the states of RFC 4861 as Linux

@@ -41,6 +41,7 @@ NOUNS = {
     "link": "show, add, change and delete interfaces",
     "addr": "show, add, change and delete addresses",
     "route": "show, add, change, delete and look up routes",
+    "nexthop": "show, add and delete the next hops that routes share",
     "rule": "show, add and delete the rules that choose a routing table",
     "neigh": "show, add, change and delete neighbor entries",
     "maddr": "show, join and leave multicast groups",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from smolctl.errors import SmolctlError
-from smolctl.ops import addr, addrlabel, link, maddr, neigh, route_save, rule, sysctl
+from smolctl.ops import addr, addrlabel, link, maddr, neigh, nexthop, route_save, rule, sysctl
 from smolctl.ops.args import Args
 from smolctl.ops.aside import Aside
 from smolctl.ops.context import Context, Row
@@ -39,6 +39,7 @@ SAVERS: tuple[tuple[str, Saver], ...] = (
     ("neigh", neigh.save),
     ("addr", addr.save),
     ("addr", _settle),
+    ("nexthop", nexthop.save),
     ("route", route_save.save),
     ("neigh", neigh.save_down),
     ("rule", rule.save),

@@ -66,7 +66,8 @@ _ADDR = (
 _ADDR_SELECT = (
     "dev to scope label up tentative dadfailed autojoin optimistic deprecated temporary family"
 )
-_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop family"
+_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop nhid family"
+_NEXTHOP = "id via dev onlink blackhole group family"
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric family"
 _ROUTE_GET = "dst src dev iif tos ipproto sport dport mark uid fibmatch candidates family"
 _RULE_SELECT = (
@@ -120,6 +121,10 @@ OPS: dict[str, Operation] = {
     "route.del": Operation("route.delete", _ROUTE),
     "route.get": Operation("route_get.get", _ROUTE_GET),
     "route.flush": Operation("route.flush", _ROUTE_SELECT + " quiet"),
+    "nexthop.show": Operation("nexthop.show", "id family"),
+    "nexthop.add": Operation("nexthop.add", _NEXTHOP),
+    "nexthop.replace": Operation("nexthop.replace", _NEXTHOP),
+    "nexthop.del": Operation("nexthop.delete", "id family"),
     "rule.show": Operation("rule.show", _RULE_SELECT + " details"),
     "rule.add": Operation("rule.add", _RULE),
     "rule.del": Operation("rule.delete", _RULE),

@@ -20,6 +20,7 @@ from smolctl.ops.snapshot import SCHEMA
 from smolctl.stack.fib.exceptions import RouteException
 from smolctl.stack.fib.fib import Fib, LostRoute
 from smolctl.stack.fib.nexthop import Hop, Multipath
+from smolctl.stack.fib.nexthop_objects import NextHopObject
 from smolctl.stack.fib.path_mtu import Path, PathMtu
 from smolctl.stack.fib.route import InsertMode, Route, Scope
 from smolctl.stack.fib.rule import Rule, Rules
@@ -141,6 +142,7 @@ class _Restorer:
             "address": self._address,
             "proxy": self._proxy,
             "group": self._group,
+            "nexthop": self._next_hop,
             "route": self._route,
             "rule": self._rule,
             "redirect": self._redirect,
@@ -245,6 +247,10 @@ class _Restorer:
             groups.set(group, member, shapes.SOURCES.value(wanted, self._now))
 
     # --- ways -------------------------------------------------------------------------------------
+
+    def _next_hop(self, row: Mapping[str, Any]) -> None:
+        values = shapes.NEXT_HOP.values(row, self._now)
+        self._stack.next_hops.put(NextHopObject(**{"family": None, **values}))
 
     def _route(self, row: Mapping[str, Any]) -> None:
         route = self._made(row)

@@ -9,8 +9,10 @@ from smolctl.ops.args import Args
 from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.families import networks
+from smolctl.stack.config.nexthop import check_fits
 from smolctl.stack.config.route import add_route, delete_route, no_table
 from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, NextHop, with_ways
+from smolctl.stack.fib.nexthop_objects import ID_MAX
 from smolctl.stack.fib.route import (
     DEVICELESS,
     TABLE_MAX,
@@ -55,11 +57,13 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["type"] = route.type.value
     row["dst"] = prefix_text(route)
     six = family_of(route.prefix) is IPV6
+    if route.nhid:
+        row["nhid"] = route.nhid
     if route.via is not None:
         row |= gateway_keys(route.prefix, route.via)
     if route.dev is not None:
         row["dev"] = route.dev
-    elif six and route.type in DEVICELESS:
+    elif (six or route.nhid) and route.type in DEVICELESS:
         row["dev"] = stack.interfaces.loopback.name  # as Linux has it
     if table and route.table != TableName.MAIN:
         row["table"] = table_text(route.table)
@@ -306,6 +310,7 @@ def _parse(ctx: Context, net: Network, args: Args, *, delete: bool = False) -> R
     if table is None:
         table = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
     ways = _ways(ctx, args)
+    nhid = _nhid(args)
     via, dev = _via(args), args.device("via")
     if dev is not None:
         ctx.stack.interface(dev)
@@ -318,7 +323,7 @@ def _parse(ctx: Context, net: Network, args: Args, *, delete: bool = False) -> R
         if kind is RouteType.LOCAL:
             scope = Scope.HOST
         elif kind is RouteType.BROADCAST or (
-            kind is RouteType.UNICAST and via is None and not ways
+            kind is RouteType.UNICAST and via is None and not ways and not nhid
         ):
             scope = Scope.LINK
     start = prefix[0]
@@ -341,7 +346,42 @@ def _parse(ctx: Context, net: Network, args: Args, *, delete: bool = False) -> R
         args.flag("mtu_lock"),
         args.flag("onlink"),
     )
+    if nhid:
+        return _by_object(ctx, route, nhid, "type" in args, delete=delete)
     return with_ways(route, ways) if ways else route
+
+
+def _by_object(ctx: Context, route: Route, nhid: int, typed: bool, *, delete: bool) -> Route:
+    """Return a route that is made of an object, or what tells one that is to be deleted.
+
+    Args:
+        typed: its type was said.
+    """
+    objects = ctx.stack.next_hops
+    ways = objects.ways(nhid)
+    if delete:
+        route.nhid = nhid
+        return route
+    for way, _ in ways:
+        check_fits(way, family_of(route.prefix))
+    made = objects.route_by(route, nhid)
+    if typed and made.type is not route.type:
+        raise InvalidArgument(f"a {route.type} route cannot use id {nhid}: it is {made.type}")
+    return made
+
+
+def _nhid(args: Args) -> int | None:
+    """Return the number of the object that a route is made of."""
+    nhid = args.integer("nhid", 1, ID_MAX)
+    if nhid is not None:
+        for word in ("via", "dev", "onlink", "nexthop"):
+            if word in args:
+                raise InvalidArgument(
+                    f'"{word}" cannot be used with "nhid"', hint=f"smolctl nexthop show id {nhid}"
+                )
+        if args.text("type") not in (None, "unicast", "blackhole"):
+            raise InvalidArgument(f"a {args.text('type')} route takes no nhid")
+    return nhid
 
 
 def _ways(ctx: Context, args: Args) -> list[NextHop]:
@@ -403,7 +443,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete the first route of the prefix that agrees with what is given."""
     net = _network(ctx, args)
     spec = _parse(ctx, net, args, delete=True)
-    given = {name for name in ("type", "via", "dev", "metric", "scope", "protocol", "mtu")
+    given = {name for name in ("type", "via", "dev", "metric", "scope", "protocol", "mtu", "nhid")
              if name in args}  # fmt: skip
     if "src" in args:
         given.add("prefsrc")

@@ -187,7 +187,7 @@ def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Sav
     links = {hop.dev: 0 for hop in _hops(route) if hop.dev is not None}
     down = [name for name in links if not net.interfaces[name].up]
     yield from (_state(name, "up") for name in down)
-    scaffold = list(_needs(fresh, route))
+    scaffold = list(needs(fresh, route))
     yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
     undo = ("route.del", words(route, full=mode == "append"))
     group = f"route {net.family.name} {route.table} {args['dst']}"
@@ -196,11 +196,13 @@ def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Sav
     yield from (_state(name, "down") for name in down)
 
 
-def _needs(net: Network, route: Route) -> Iterator[Words]:
+def needs(net: Network, route: Route) -> Iterator[Words]:
     """Yield routes that must be there while this one is added, and are not."""
     source = route.prefsrc
     if source is not None and not net.fib.is_local(source):
         yield {"dst": format_address(source), "type": "local", "dev": "lo", **_SCAFFOLD}
+    if route.nhid:  # its gateways were looked at when the objects were made
+        return
     ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
     for hop in ways.values():
         via = hop.via
@@ -256,9 +258,13 @@ def words(route: Route, *, full: bool = False) -> Words:
             args["family"] = family.name
     if route.type is not RouteType.UNICAST or full:
         args["type"] = route.type.value
-    if isinstance(route, Multipath):
+    if route.nhid:
+        args["nhid"] = str(route.nhid)
+        args.pop("type", None)  # it is the object's
+    elif isinstance(route, Multipath):
         args["nexthop"] = [{**_way(hop), "weight": str(hop.weight)} for hop in route.hops]
-    args |= _way(route)
+    if not route.nhid:
+        args |= _way(route)
     if route.prefsrc is not None:
         args["src"] = format_address(route.prefsrc)
     if route.metric != (USER_METRIC if family is IPV6 else 0) or full:
@@ -294,6 +300,10 @@ def _usual_scope(route: Route) -> Scope:
         return Scope.GLOBAL
     if route.type is RouteType.LOCAL:
         return Scope.HOST
-    near = route.type is RouteType.UNICAST and all(hop.via is None for hop in _hops(route))
+    near = (
+        route.type is RouteType.UNICAST
+        and not route.nhid
+        and all(hop.via is None for hop in _hops(route))
+    )
     near = near and not isinstance(route, Multipath)
     return Scope.LINK if near or route.type is RouteType.BROADCAST else Scope.GLOBAL

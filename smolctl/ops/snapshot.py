@@ -74,6 +74,8 @@ def _rows(stack: Stack, head: Row, devices: dict[str, Row], now: int) -> Iterato
     for name, link in stack.interfaces.items():
         device = {"device": devices[name]} if name in devices else {}
         yield {"part": "link", "name": name, **_link(stack.settings, link, now), **device}
+    for each in stack.next_hops:
+        yield {"part": "nexthop", **shapes.NEXT_HOP.row(each, now)}
     for net in stack.networks.values():
         yield from _network(stack, net, now)
     for prefix, plen, label, dev in stack.ipv6.labels:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from smolctl.ops.shapes import ADDRESS, AGO, BYTES, FAMILY, MAC, PAIR, Kind, Shape, word
 from smolctl.stack.fib.nexthop import Hop
+from smolctl.stack.fib.nexthop_objects import NextHopObject
 from smolctl.stack.fib.route import Route, RouteType, Scope
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.interface import Medium
@@ -46,6 +47,7 @@ LIFETIME = Kind(
     lambda life, now: [life.valid, life.preferred, now - life.since_ns],
     lambda told, now: Lifetime(told[0], told[1], now - told[2]),
 )
+MEMBERS = Kind(lambda members, _: list(map(list, members)), lambda told, _: tuple(map(tuple, told)))
 MOVES = Kind(
     lambda moves, now: [
         [MAC.plain(mac, now) for mac in moves.macs], moves.times, moves.back,
@@ -93,7 +95,7 @@ DAD = Shape(
 
 # --- ways -----------------------------------------------------------------------------------------
 
-_ROUTE = "plen table dev metric protocol mtu mtu_lock onlink on_link"
+_ROUTE = "plen table dev metric protocol mtu mtu_lock onlink on_link nhid"
 _ROUTE_KINDS = {
     "prefix": ADDRESS, "type": word(RouteType), "via": ADDRESS, "prefsrc": ADDRESS,
     "scope": word(Scope),
@@ -101,6 +103,10 @@ _ROUTE_KINDS = {
 ROUTE = Shape(Route(_NOT_YET, _NOT_YET), _ROUTE, **_ROUTE_KINDS)
 HOP_OF = Shape(Hop(_NOT_YET, _NOT_YET), _ROUTE + " weight dead", **_ROUTE_KINDS)
 """One next hop of several."""
+NEXT_HOP = Shape(
+    NextHopObject(_NOT_YET, None), "ident dev onlink on_link",
+    family=FAMILY, via=ADDRESS, members=MEMBERS,
+)  # fmt: skip
 RULE = Shape(
     Rule(),
     "priority table src_len dst_len tos iif oif ipproto mark mark_mask dscp dscp_mask invert target"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smolctl.stack.events import Events
+from smolctl.stack.fib.nexthop_objects import NextHopObjects
 from smolctl.stack.generation import Generation
 from smolctl.stack.interface import Interfaces
 from smolctl.stack.ready import ReadyQueue
@@ -31,6 +32,7 @@ class Shared:
     generation: Generation = field(default_factory=Generation)
     ready: ReadyQueue = field(default_factory=ReadyQueue)
     timers: Timers = field(default_factory=Timers)
+    next_hops: NextHopObjects = field(default_factory=NextHopObjects)
     wall_time: Callable[[int], float] | None = None
     uid: int = 0
 

@@ -83,6 +83,8 @@ class Stack:
         self.ipv6.icmp_limiter.credit = self.ipv4.icmp_limiter.credit
         self.networks = Networks({IPV4: self.ipv4, IPV6: self.ipv6})
         shared.interfaces.observers[:] = self.networks.values()
+        self.next_hops = shared.next_hops
+        self.next_hops.fibs = lambda: [net.fib for net in self.networks.values()]
         shared.events.route_sources = [net.fib for net in self.networks.values()]
         self.ipv4.attach(self.protocols, self.timers)
         self.ipv6.attach(self.protocols, self.timers)

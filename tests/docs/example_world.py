@@ -41,6 +41,11 @@ sysctl neigh.unres_qlen=16
 """
 """Contents of the examples' lab.conf."""
 
+_NEXT_HOPS = (
+    "nexthop replace id 1 via 10.0.0.2 dev tap0",
+    "nexthop replace id 2 via 10.0.1.2 dev tap1",
+    "nexthop replace id 10 group 1",
+)
 BEFORE: dict[str, tuple[str, ...]] = {
     # A path is of all its examples; an example has its own in addition.
     "stack start": ("stack stop",),
@@ -50,6 +55,10 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "smolctl route add default nexthop via 10.0.0.2 weight 2 nexthop via 10.0.1.2": (
         "route del default",
     ),
+    "smolctl route add 192.168.5.0/24 nhid 10": _NEXT_HOPS,
+    "smolctl nexthop show id 1": _NEXT_HOPS,
+    "smolctl nexthop add id 10 group 1,2/2": _NEXT_HOPS[:2],
+    "smolctl nexthop del id 1": _NEXT_HOPS,
     "smolctl route del 192.168.5.0/24 via 10.0.0.3": ("route add 192.168.5.0/24 via 10.0.0.3",),
     "smolctl rule del priority 500": ("rule add to 192.0.2.0/24 prohibit priority 500",),
     "smolctl rule del from 10.0.0.1 lookup 100": ("rule add from 10.0.0.1 lookup 100",),

@@ -295,8 +295,8 @@ class Copy:
             self._api.copies.remove(self)
 
 
-FLAGS = ("not", "nop", "unresolved", "iif_detached", "oif_detached")
-"""Keys to which ``ip -j rule`` gives the value null when they are true."""
+FLAGS = ("not", "blackhole", "nop", "unresolved", "iif_detached", "oif_detached")
+"""Keys to which ``ip -j rule`` and ``nexthop`` give the value null when they are true."""
 
 
 def plain(row: Row) -> Row:

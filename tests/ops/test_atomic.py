@@ -68,6 +68,7 @@ def busy() -> Api:
     api("neigh.add", dst="10.0.0.3", lladdr="02:00:00:00:00:0c", dev="tap0", nud="reachable")
     api("route.add", dst="10.9.0.0/16", via=PEER, metric="7")
     api("maddr.add", address="239.1.2.9", dev="tap0")
+    api("nexthop.add", id="7", blackhole=True)
     api("link.set", dev="tap0", delay="1s")
     api.peer.silent.add("arp")
     api.start("udp.send", dst="10.0.0.8", port="9", data="", wait="60")

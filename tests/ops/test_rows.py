@@ -18,6 +18,7 @@ def api() -> Api:
     """An engine with a neighbor, sockets, counters and a reason or two."""
     api = Api()
     api.host.know()
+    api("nexthop.add", id="7", blackhole=True)
     api.host.socket(5000)
     api.stack.udp.connect(api.host.socket(5001), ip(PEER), 9)
     api.stack.ping.open(1)

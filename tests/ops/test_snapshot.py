@@ -289,6 +289,7 @@ SHOWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("neigh.show", {"proxy": True}),
     ("maddr.show", {"stats": True}),
     ("addrlabel.show", {}),
+    ("nexthop.show", {}),
     ("sysctl.show", {}),
     ("socket.show", {}),
     ("config.save", {}),

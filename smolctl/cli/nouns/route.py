@@ -40,6 +40,8 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
     words.append(out.paint("inet", row["dst"]) if row["dst"] != "default" else "default")
     if "from" in row:
         words += ["from", out.paint("inet", row["from"])]
+    if "nhid" in row:
+        words += ["nhid", str(row["nhid"])]
     if "gateway" not in hidden:
         words += _gateway(row, out)
     if "dev" in row and "dev" not in hidden:
@@ -306,8 +308,9 @@ _CHANGE = (
     *refused(
         "advmss window rtt rttvar rto_min cwnd initcwnd initrwnd ssthresh reordering "
         "hoplimit congctl features quickack fastopen_no_cookie realms tos dsfield encap "
-        "expires nhid ttl-propagate as"
+        "expires ttl-propagate as"
     ),
+    Word(("nhid",), "by this next hop of nexthop", "NUMBER", complete="nexthop"),
     Word(
         ("nexthop",),
         "one of several next hops, which share the flows by weight; it comes last",
@@ -367,6 +370,7 @@ COMMAND = Noun(
             "smolctl route add blackhole 10.0.0.0/8",
             "smolctl route add default via 10.0.0.3 table 100",
             "smolctl route add default nexthop via 10.0.0.2 weight 2 nexthop via 10.0.1.2",
+            "smolctl route add 192.168.5.0/24 nhid 10",
             of_old=False,
         ),
         _change(

@@ -106,6 +106,15 @@ def _rules(options: Options, _args: Args) -> Names:
     return [(str(row["priority"]), f"from {row['src']}") for row in rows]
 
 
+def _next_hops(options: Options, _args: Args) -> Names:
+    rows = _call(options, "nexthop.show")
+    ways = (
+        "group" if "group" in row else "blackhole" if "blackhole" in row else _way(row)
+        for row in rows
+    )
+    return [(str(row["id"]), way) for row, way in zip(rows, ways, strict=True)]
+
+
 def _neighbors(options: Options, _args: Args) -> Names:
     rows = _call(options, "neigh.show")
     return [(row["dst"], f"{row['dev']} {' '.join(row['state'])}") for row in rows]
@@ -258,6 +267,7 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "route": _routes,
     "table": _tables,
     "rule": _rules,
+    "nexthop": _next_hops,
     "neigh": _neighbors,
     "host": _hosts,
     "group": _groups,

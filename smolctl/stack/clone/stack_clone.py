@@ -44,6 +44,7 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
         _copy_network(net, clone.networks[family], shared)
     clone.ipv6.icmp_limiter.credit = clone.ipv4.icmp_limiter.credit
     clone.ipv6.labels = stack.ipv6.labels.clone()
+    clone.next_hops.copy_from(stack.next_hops)
     _copy_sockets(stack, clone)
     return clone
 

@@ -51,7 +51,7 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
             "scope nowhere is only for routes that refuse packets",
             hint="smolctl route add unreachable ...",
         )
-    _check_way(net, route)
+    check_way(net, route)
     if route.prefsrc is not None and not net.fib.is_local(route.prefsrc):
         # Linux ipv6_chk_addr: one that is tentative is none yet.
         ours = net.interface_of(route.prefsrc) is not None
@@ -65,8 +65,16 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
     net.generation.touch()
 
 
-def _check_way(net: Network, route: Route) -> None:
-    """Check what a route leads by."""
+def check_way(net: Network, route: Route) -> None:
+    """Check what a route leads by; sets ``dev`` and ``on_link`` as ``add_route`` does.
+
+    Raises:
+        InvalidArgument, NetworkUnreachable, HostUnreachable, InterfaceDown: as ``add_route``.
+    """
+    if route.nhid:  # its object was looked at when it was made
+        if route.scope >= Scope.HOST:
+            raise InvalidArgument("a route to this host itself takes no nhid")
+        return
     hops = route.hops if isinstance(route, Multipath) else ()
     if route.type in DEVICELESS:
         if route.dev is not None or route.via is not None or hops:
@@ -75,7 +83,7 @@ def _check_way(net: Network, route: Route) -> None:
         if route.scope >= Scope.HOST:
             raise InvalidArgument("a route to this host itself cannot have several next hops")
         for hop in hops:
-            _check_way(net, hop)
+            check_way(net, hop)
     elif route.via is not None and net.family is IPV6:
         if route.dev is not None:
             check_up(net.interfaces.named(route.dev))
@@ -202,6 +210,8 @@ def no_table(number: int) -> NotFound:
 
 def _agrees(route: Route, spec: Route, given: set[str]) -> bool:
     """Tell whether a route is one that is to be deleted (Linux fib_nh_match)."""
+    if route.nhid and given & {"via", "dev", "hops"}:
+        return False
     if "hops" in given:
         wanted = spec.hops if isinstance(spec, Multipath) else ()
         hops = route.hops if isinstance(route, Multipath) else (route,)

@@ -116,7 +116,7 @@ def add(net: Network, route: Route, mode: InsertMode) -> None:
 
 def _shares(route: Route) -> bool:
     """Tell whether a route may be one of several next hops."""
-    return isinstance(route, Multipath) or route.via is not None
+    return not route.nhid and (isinstance(route, Multipath) or route.via is not None)
 
 
 def _hops(route: Route) -> Sequence[Route]:
@@ -152,6 +152,12 @@ def delete(net: Network, spec: Route, given: set[str]) -> Route:
             "protocol" in given and spec.protocol != found.protocol
         ):
             continue
+        if "nhid" in given and spec.nhid != found.nhid:
+            continue
+        if found.nhid:  # Linux looks at no gateway of it
+            net.fib.remove(found)
+            net.generation.touch()
+            return found
         wanted = _hops(spec) if "hops" in given else (spec,)
         gone = [hop for hop in _hops(found) if any(_is_hop(hop, each, given) for each in wanted)]
         if not gone:

@@ -448,13 +448,20 @@ class Fib:
                 hop.dead = hop.dead and hop.dev != dev
 
     def _multipaths_by(self, dev: str) -> list[Multipath]:
-        """Return the routes with a next hop by an interface, whose flags are this FIB's own."""
+        """Return the routes with a next hop by an interface, whose flags are this FIB's own.
+
+        Those of next-hop objects are not among them: they come and go with these.
+        """
         if self._hops_shared:
             self._hops_shared = False
             for at, route in enumerate(self.multipaths):
                 self.multipaths[at] = route.clone()
                 self.tables[route.table].swap(route, self.multipaths[at])
-        return [route for route in self.multipaths if any(hop.dev == dev for hop in route.hops)]
+        return [
+            route
+            for route in self.multipaths
+            if not route.nhid and any(hop.dev == dev for hop in route.hops)
+        ]
 
 
 def _counted(route: Route) -> tuple[str, ...] | set[str]:

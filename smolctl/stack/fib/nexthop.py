@@ -105,6 +105,7 @@ class NextHop(NamedTuple):
 
 _SHARED = (
     "prefix", "plen", "type", "table", "prefsrc", "metric", "scope", "protocol", "mtu", "mtu_lock",
+    "nhid",
 )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class Route:
         mtu, mtu_lock: largest packet in bytes, None for the interface's; no smaller is learned.
         onlink: the user vouches for the gateway (keyword ``onlink``).
         on_link: packets go straight to their destination, not to ``via``.
+        nhid: number of the next-hop object that it was made of, 0 for none.
     """
 
     prefix: int
@@ -94,6 +95,7 @@ class Route:
     mtu_lock: bool = False
     onlink: bool = False
     on_link: bool = True
+    nhid: int = 0
 
     @property
     def needs_carrier(self) -> bool:
@@ -116,4 +118,5 @@ class Route:
             self.protocol,
             (self.mtu, self.mtu_lock),
             self.onlink,
+            self.nhid,
         )

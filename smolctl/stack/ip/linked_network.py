@@ -81,6 +81,7 @@ class LinkedNetwork(Network):
     def link_down(self, interface: Interface, now: int) -> None:
         """Take away every route by the link but the local ones."""
         name = interface.name
+        self.shared.next_hops.flush(name)
         membership.link_changed(self, interface)
         self.fib.remove_with_link(
             lambda route: route.dev == name and route.scope is not Scope.HOST, now
@@ -95,6 +96,7 @@ class LinkedNetwork(Network):
         addresses = self.of(interface).addresses
         for address in addresses.items:
             self.events.addr(ChangeType.DELETED, interface, address)
+        self.shared.next_hops.flush(interface.name)
         self.fib.remove_with_link(lambda route: route.dev == interface.name, now)
         self.fib.kill_hops(interface.name, gone=True)
         self.fib.ignore_links(self.fib.ignored_links - {interface.name})
@@ -133,6 +135,7 @@ class LinkedNetwork(Network):
         if interface.carrier:
             self.link_ready(interface, now)
         else:
+            self.shared.next_hops.flush(interface.name)
             self.link_paused(interface)
             self.neighbors.flush(interface, now, "carrier", keep_permanent=True)
         self.generation.touch()

@@ -144,8 +144,12 @@ class Ipv4(LinkedNetwork):
         drop_routes_preferring(self, sources)
 
     def last_address_gone(self, interface: Interface, now: int) -> None:
-        """Drop every route by an interface without address (Linux fib_disable_ip)."""
-        self.fib.remove_where(lambda route: route.dev == interface.name)
+        """Drop every route by an interface without address (Linux fib_disable_ip).
+
+        Routes that are made of next-hop objects stay with them.
+        """
+        name = interface.name
+        self.fib.remove_where(lambda route: route.dev == name and not route.nhid)
         self.fib.kill_hops(interface.name)
         self.neighbors.flush(interface, now, "address")
         self.generation.touch()

@@ -357,7 +357,8 @@ class Ipv6(LinkedNetwork):
         """
         if why_disabled(interface) is not None:
             self._remove_addresses(interface, now)
-            self.fib.remove_where(lambda route: route.dev == interface.name)
+            name = interface.name
+            self.fib.remove_where(lambda route: route.dev == name and not route.nhid)
             self.fib.kill_hops(interface.name)
             self.neighbors.flush(interface, now, "address")
             interface.ipv6.reports.stop()

@@ -34,10 +34,10 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("",), ["stack", "map", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
-                 "sysctl", "socket", "stats", "monitor", "explain", "why", "reach", "trace",
-                 "udp", "tcp", "exec", "capture", "ping", "traceroute", "arping", "ndisc", "lab",
-                 "batch", "config", "host", "doctor", "help"]),
+        (("",), ["stack", "map", "link", "addr", "route", "nexthop", "rule", "neigh", "maddr",
+                 "addrlabel", "sysctl", "socket", "stats", "monitor", "explain", "why", "reach",
+                 "trace", "udp", "tcp", "exec", "capture", "ping", "traceroute", "arping", "ndisc",
+                 "lab", "batch", "config", "host", "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
         (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
@@ -69,7 +69,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("route", "add", "default", "nexthop", ""), ["via", "dev", "weight", "onlink",
          "unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw",
          "anycast", "multicast", "src",
-         "metric", "scope", "mtu", "protocol", "table", "nexthop"]),
+         "metric", "scope", "mtu", "protocol", "table", "nhid", "nexthop"]),
         (("route", "add", "default", "nexthop", "via", "10.0.0.2", "w"), ["weight"]),
         (("route", "show", "table", ""), ["main", "local", "default", "all", "cache"]),
         (("--color=a",), ["auto", "always"]),
