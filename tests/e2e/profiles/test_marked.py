@@ -15,8 +15,12 @@ FAR = "192.0.2.9"
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[Marked, Marked]]:
-    kernel = Kernel()
-    yield Stack(), kernel
+    kernel, stack = Kernel(), Stack()
+    for host in (stack, kernel):
+        host.sysctl("ip_forward", 1)
+        host.do("route add", dst="default", via="10.7.0.254")
+        host.do("route add", dst="default", via="10.7.0.253", table="100")
+    yield stack, kernel
     kernel.close()
 
 
@@ -30,9 +34,6 @@ Experiment = Callable[[Marked], list[list[Said]]]
 
 
 def forwarded_by_mark(host: Marked) -> list[list[Said]]:
-    host.sysctl("ip_forward", 1)
-    host.do("route add", dst="default", via="10.7.0.254")
-    host.do("route add", dst="default", via="10.7.0.253", table="100")
     host.do("rule add", fwmark="0x10/0xf0", table="100", priority="100")
     host.do("rule add", fwmark="3", type="prohibit", priority="101")
     return [host.says(udp_frame(dst=FAR), mark=mark) for mark in (0, 0x1F, 3, 0x110, 0x10)]

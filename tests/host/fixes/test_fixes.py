@@ -85,6 +85,7 @@ def _run(case: Case, fix: str, far: Far) -> frozenset[str]:
         observer.close()
 
 
+@pytest.mark.proof
 def test_each_fix_lets_the_packet_through(far: Far) -> None:
     wanted = list(cases())[:: amount(1, _SHARE)]
     runs = [run for case in wanted for run in run_fixes(case, far)]
