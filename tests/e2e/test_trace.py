@@ -41,8 +41,8 @@ def stages(row: Row) -> list[str]:
 
 def test_others_ping_and_are_pinged(tap: Lab) -> None:
     reader = start(tap, "tap0", "icmp")
-    tap.smolctl("ping", "-c", "3", "-i", "0.05", "10.0.0.2", check=True)
-    tap.peer.namespace.run("ping", "-c", "2", "-i", "0.05", "10.0.0.1", check=True)
+    tap.smolctl("ping", "-c", "3", "-i", "0.3", "10.0.0.2", check=True)
+    tap.peer.namespace.run("ping", "-c", "2", "-i", "0.3", "10.0.0.1", check=True)
     wait_until(lambda: len(rows(reader, "packet")) >= 10, lambda: reader.stdout)
     ended = reader.stop(signal.SIGINT)
     assert ended.returncode == 0
