@@ -30,6 +30,7 @@ def state_of(spec: HostSpec, far: Far) -> HostState:
         observer.close()
 
 
+@pytest.mark.proof
 def test_copies_lack_nothing(far: Far) -> None:
     specs = [kind.host() for kind in KINDS][:: amount(1, 4)]
     specs += [Maker(Random(seed)).make().host for seed in range(amount(60, 2))]
@@ -39,6 +40,7 @@ def test_copies_lack_nothing(far: Far) -> None:
         assert replica.lacks == [], spec.script()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_real_packet_does_what_was_foreseen(far: Far, kind: Kind) -> None:
     state = state_of(kind.host(), far)
