@@ -12,10 +12,12 @@ from smolctl.counted import counted
 from smolctl.host import filters, links, rules
 from smolctl.host.addresses import Address
 from smolctl.host.filters import Chain
+from smolctl.host.hooks import PLAIN_KINDS
 from smolctl.host.passage import Passage
 from smolctl.host.reading import HostState
 from smolctl.host.rows import prefix_text
 from smolctl.host.twin import Note
+from smolctl.host.underlay import TUNNELS
 from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.host.xfrm import Policy
 from smolctl.stack.explain.predict import Question
@@ -260,7 +262,6 @@ def _holds(prefix: int, plen: int, address: int) -> bool:
 
 # --- links ----------------------------------------------------------------------------------------
 
-_PORTS = {"bond": "a bond", "team": "a team"}
 _HANDED = {
     "macvlan": "the link below it", "macvtap": "the link below it", "ipvlan": "the link below it",
     "bond": "one of its ports", "team": "one of its ports",
@@ -281,6 +282,9 @@ def _links(case: Case) -> Iterator[Limit]:
             if link.kind == "bridge":
                 where = f"{case.inside}bridge fdb show br {name}"
                 yield Limit(f"by which ports {name} sends it", command=where)
+            elif link.kind not in PLAIN_KINDS and link.kind not in (*_HANDED, *TUNNELS, "vrf"):
+                shown = f"{case.ip} -d link show {name}"
+                yield Limit(f"what {name} ({link.kind}) makes of it", command=shown)
 
 
 def _vrf(case: Case, link: links.Link) -> Iterator[Limit]:

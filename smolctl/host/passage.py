@@ -10,7 +10,7 @@ from smolctl.stack.fib.route import Route, TableName
 from smolctl.stack.ip.way import Way
 from smolctl.stack.trace.facts import Owner, Ruled
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire.address import IPV6, Family, family_of
+from smolctl.wire.address import Family, family_of
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
@@ -136,7 +136,7 @@ def _hooks(trace: Trace, *, arp: bool, forwarded: bool, local: bool) -> Iterator
         yield "prerouting"
         if stage not in ("route", "ip", "forward", "headers", "options"):
             yield "input"
-    elif not failed or stage in _BEHIND_OUTPUT:
+    elif not failed or local or stage in _BEHIND_OUTPUT:
         yield "output"
         if not arp:
             yield "postrouting"
@@ -144,8 +144,3 @@ def _hooks(trace: Trace, *, arp: bool, forwarded: bool, local: bool) -> Iterator
             yield from ("prerouting", "input")
         else:
             yield "egress"
-
-
-def is_ipv6(passage: Passage) -> bool:
-    """Tell whether a packet is one of IPv6."""
-    return passage.family is IPV6

@@ -230,6 +230,24 @@ def chain(hook: str, *, rules: int = 1, drops: bool = False, **more: Any) -> Cha
     return made._replace(**more)
 
 
+def test_a_link_of_an_unknown_kind_is_named() -> None:
+    row = udp(host(*UPLINKS, "link x0 type foo", "addr 10.5.0.1/24 dev x0"), "10.5.0.9")
+    assert limited(row) == "what x0 (foo) makes of it"
+    assert limited(udp(host(*UPLINKS), "10.0.0.9")) == ""
+
+
+@pytest.mark.parametrize("proto", ["udp", "tcp"])
+def test_a_closed_port_here_may_be_elsewhere_by_rules_that_nobody_may_read(proto: str) -> None:
+    state = host(*UPLINKS)._replace(hooks=(Hook("nftables", None, "rules may exist"),))
+    row = ask(state, {"proto": proto, "dst": "127.0.0.1", "dport": 9})
+    assert (row["ok"], limited(row)) == (
+        False, "rules of nftables may exist, and only root may read them"
+    )  # fmt: skip
+    redirecting = ask(with_chains(chain("output", kind="nat"), lines=UPLINKS),
+                      {"proto": proto, "dst": "127.0.0.1", "dport": 9})  # fmt: skip
+    assert redirecting["ok"] is None
+
+
 def test_chains_that_a_packet_passes_are_named_and_others_are_not() -> None:
     state = with_chains(
         chain("output"), chain("input"), chain("forward"), chain("postrouting", rules=0)

@@ -20,9 +20,6 @@ _VETH, _NO_VLAN = "veth", 4095
 _ADDRESSED = frozenset({links.ETHER, 24, 27, 32, 801, 802, 803, 825})
 """Types of links whose neighbors have link addresses (ARPHRD_*): Ethernet, IEEE 1394, EUI-64,
 InfiniBand, IEEE 802.11, 6LoWPAN."""
-_PLAIN = frozenset({"", "veth", "dummy", "tun", "bridge", "bond", "team", "vlan", "macvlan", "ifb",
-                    "virtio_net", "vrf"})  # fmt: skip
-"""Kinds of links that send a frame as it is, or of which more is said below."""
 
 
 def add(interfaces: Interfaces, state: HostState, notes: Notes) -> None:
@@ -36,8 +33,6 @@ def add(interfaces: Interfaces, state: HostState, notes: Notes) -> None:
         _tie(there, link)
         for text in _lacking(state, link):
             notes.take(Note("link", text, link.name))
-        for text in _beyond(state, there, link):
-            notes.take(Note("beyond", text, link.name))
     interfaces.last_index = max([interfaces.last_index, *there])
 
 
@@ -132,34 +127,3 @@ def _lacking(state: HostState, link: Link) -> Iterator[str]:
         yield f"{name} is held down by a protocol"
     if link.unknown:
         yield f"{name}: attributes {', '.join(map(str, link.unknown))}"
-
-
-def _beyond(state: HostState, there: Mapping[int, Interface], link: Link) -> Iterator[str]:
-    """Yield what happens to packets behind a link, where the twin's answer ends."""
-    name, made = link.name, there[link.ifindex]
-    if link.flags & links.LOOPBACK or link.port_kind == "vrf" or link.kind == "vrf":
-        return
-    if link.kind in BRIDGING:
-        ports = [each.name for each in state.links if each.master == link.ifindex]
-        if ports:
-            what = "its port" if len(ports) == 1 else "one of its ports"
-            yield f"{name} is a {link.kind}: a frame leaves by {what} {_several(ports)}"
-        else:
-            yield f"{name} is a {link.kind} without ports"
-    elif link.kind == _VETH:
-        other = there.get(link.lower) if link.lower_netns is None else None
-        if other is not None:
-            yield f"what {name} sends comes in by {other.name}, here"
-        else:
-            yield f"what {name} sends comes in in another namespace"
-    elif link.tun == "tun" or link.tun == "tap":
-        yield f"what {name} sends is read by a program"
-    elif link.kind not in _PLAIN or (link.kind == "" and made.medium is Medium.NONE):
-        kind = f" ({link.kind})" if link.kind else ""
-        yield f"a packet is handed to {name}{kind}; the underlay is a question of its own"
-
-
-def _several(names: list[str]) -> str:
-    shown = names[:4]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -7,9 +7,7 @@ class Note(NamedTuple):
     """Something that decides about packets on the host, and not in its twin.
 
     Attributes:
-        topic: "link", "address", "route", "rule", "neigh", "sysctl", "socket" or "group"; or
-            "beyond": it happens behind a link, where the twin's answer ends, and takes nothing of
-            that answer back.
+        topic: "link", "address", "route", "rule", "neigh", "sysctl" or "group".
         text: what it is, in words.
         link: name of the link to which it belongs; "" for none, or all.
         family: "inet" or "inet6"; "" for both.

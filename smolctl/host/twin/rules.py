@@ -15,7 +15,6 @@ _GOTO = 2
 _ACTIONS = {
     number: RuleAction(name) for number, name in rules.ACTIONS.items() if name in list(RuleAction)
 }
-_ALL_PORTS = (0, 0xFFFF)
 
 
 def add(networks: Networks, state: HostState, notes: Notes) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from smolctl.host import sockets
 from smolctl.host.reading import HostState
-from smolctl.host.twin.notes import Note, Notes
 from smolctl.host.values import AF_INET6
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Bound
@@ -25,7 +24,7 @@ _MULTICAST_ALL = 1 << 6
 _BACKLOG_SHOWN = 4096
 
 
-def add(stack: Stack, state: HostState, notes: Notes) -> None:
+def add(stack: Stack, state: HostState) -> None:
     """Add UDP and TCP sockets, and connections."""
     names = {link.index: link.name for link in stack.interfaces.values()}
     for each in state.sockets:
@@ -35,10 +34,6 @@ def add(stack: Stack, state: HostState, notes: Notes) -> None:
             _udp(stack, each, names)
         elif each.protocol == sockets.TCP and each.lport:
             _tcp(stack, each, names)
-    raw = {each.lport for each in state.sockets if each.protocol == sockets.RAW}
-    if raw:
-        numbers = ", ".join(map(str, sorted(raw)))
-        notes.take(Note("socket", f"raw sockets get copies of packets of protocol {numbers}"))
 
 
 def _common(socket: SocketBase, each: sockets.Socket, names: Mapping[int, str]) -> None:

@@ -38,7 +38,7 @@ def twin(state: HostState, now_ns: int = 0) -> Twin:
     routes.add(stack.networks, stack.interfaces, state, notes)
     neighbors.add(stack.networks, stack.interfaces, state, notes, now_ns)
     learned.add(stack.networks, stack.interfaces, state, now_ns)
-    sockets.add(stack, state, notes)
+    sockets.add(stack, state)
     stack.ledger.prove = Prover(stack)
     stack.generation.touch()
     return Twin(stack, notes.taken)
