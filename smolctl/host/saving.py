@@ -11,6 +11,7 @@ from smolctl.errors import SmolctlError
 from smolctl.host import addresses, links, neighbors, routes, rules
 from smolctl.host.groups import AF_PACKET
 from smolctl.host.links import Link
+from smolctl.host.nexthops import Nexthop
 from smolctl.host.part import Command, NotExpressed, Part, is_kept, numbers_text
 from smolctl.host.reading import HostState
 from smolctl.host.rows import PROTOCOLS, SCOPES, TABLES, prefix_text, rule_rows
@@ -199,6 +200,7 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
     down = {link.ifindex: link.name for link in state.links if not link.flags & links.UP}
     there = [route for route in state.routes if route.protocol != _KERNEL]
     there.sort(key=lambda route: any(hop.gateway is not None for hop in route.hops))
+    objects, made = _objects(state, left_out), set[int]()
     for route in there:
         if route.hops and all(hop.oif in left_out for hop in route.hops):
             continue  # said of the link
@@ -208,18 +210,58 @@ def _routes(state: HostState, left_out: dict[int, Link]) -> Iterator[Part]:
         # A next hop whose link went down is dead, and stays; it can only be added before.
         dead = [down[hop.oif] for hop in route.hops if hop.oif in down and hop.oif not in left_out]
         yield from (Command(("link", "set", name, "up"), text) for name in dict.fromkeys(dead))
-        yield Command(tuple(route_words(state, route)), text)
+        if route.nhid in objects:
+            yield from _object(state, objects, route.nhid, made)
+        yield Command(tuple(route_words(state, route, by_object=route.nhid in objects)), text)
         yield from (Command(("link", "set", name, "down"), text) for name in dict.fromkeys(dead))
         if more := _beside(route):
             yield NotExpressed(f"{text}: {', '.join(more)}")
-    if state.nexthops:
-        yield NotExpressed(
-            f"{counted(len(state.nexthops), 'next-hop object')}: routes have their hops"
-        )
+    for number in objects:
+        yield from _object(state, objects, number, made)
+    if lacking := len(state.nexthops) - len(objects):
+        yield NotExpressed(f"{counted(lacking, 'next-hop object')}: routes have their hops")
 
 
-def route_words(state: HostState, route: routes.Route) -> list[str]:
-    """Return the command that adds a route, in words that ``ip`` knows, too."""
+def _objects(state: HostState, left_out: dict[int, Link]) -> dict[int, Nexthop]:
+    """Return the next-hop objects that stacks have, too; groups whose members are all there."""
+    plain = [each for each in state.nexthops if not (each.encap or each.fdb or each.unknown)]
+    alone = {each.id: each for each in plain if not each.group and each.oif not in left_out}
+    groups = {
+        each.id: each for each in plain
+        if each.group and not each.resilient and all(member.id in alone for member in each.group)
+    }  # fmt: skip
+    return alone | groups
+
+
+def _object(
+    state: HostState, objects: dict[int, Nexthop], number: int, made: set[int]
+) -> Iterator[Command]:
+    """Yield what adds an object, behind its members, unless it is ``made`` already."""
+    if number in made:
+        return
+    made.add(number)
+    each = objects[number]
+    for member in each.group:
+        yield from _object(state, objects, member.id, made)
+    words = ["-6"] if each.family == AF_INET6 else []
+    words += ["nexthop", "add", "id", str(number)]
+    if each.group:
+        words += ["group", "/".join(f"{member.id},{member.weight}" for member in each.group)]
+    elif each.blackhole:
+        words += ["blackhole"]
+    else:
+        words += ["via", format_address(each.gateway)] if each.gateway is not None else []
+        words += ["dev", state.name_of(each.oif)]
+        words += ["onlink"] if each.flags & routes.ONLINK else []
+    yield Command(tuple(words), f"nexthop {number}")
+
+
+def route_words(state: HostState, route: routes.Route, *, by_object: bool = False) -> list[str]:
+    """Return the command that adds a route, in words that ``ip`` knows, too.
+
+    Args:
+        by_object: its next hops are said by the number of their object.
+    """
     words = ["-6"] if route.family == AF_INET6 else []
     words += ["route", "add"]
     kind = dict(enumerate(routes.TYPES)).get(route.type, str(route.type))
@@ -230,7 +272,9 @@ def route_words(state: HostState, route: routes.Route) -> list[str]:
     if route.tos:
         words += ["tos", f"0x{route.tos:02x}"]
     single = len(route.hops) == 1
-    if single and kind not in ("blackhole", "unreachable", "prohibit", "throw"):
+    if by_object:
+        words += ["nhid", str(route.nhid)]
+    elif single and kind not in ("blackhole", "unreachable", "prohibit", "throw"):
         words += _hop(state, route, route.hops[0])
     if route.prefsrc is not None:
         words += ["src", format_address(route.prefsrc)]
@@ -244,7 +288,7 @@ def route_words(state: HostState, route: routes.Route) -> list[str]:
         words += ["protocol", _protocol(route.protocol)]
     if route.table != 254:
         words += ["table", _name(TABLES, route.table)]
-    for hop in () if single else route.hops:
+    for hop in () if single or by_object else route.hops:
         words += ["nexthop", *_hop(state, route, hop), "weight", str(hop.weight)]
     return words
 
