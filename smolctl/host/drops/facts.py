@@ -15,6 +15,9 @@ _FUNCTIONS = {
 }  # fmt: skip
 """Protocols of functions of Linux, for where the packet itself is not known."""
 _PADDED_MAX = 0x10000
+_ECHO = {(ICMP, 8), (ICMPV6, 128)}
+_SYN, _FLAGS = 0x02, 0x17
+"""Of TCP: FIN, SYN, RST and ACK are looked at."""
 
 
 class Facts(NamedTuple):
@@ -45,6 +48,13 @@ class Facts(NamedTuple):
     fault: str | None = None
     piece: bool = False
     routed: bool = False
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether ``why`` has a question about it: UDP, the SYN of TCP, a request for an echo."""
+        if self.protocol == TCP:
+            return (self.flags or 0) & _FLAGS == _SYN
+        return self.protocol == UDP or (self.protocol, self.kind) in _ECHO
 
 
 def facts(dropped: Dropped) -> Facts:

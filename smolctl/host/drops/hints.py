@@ -9,7 +9,6 @@ from smolctl.host.drops.dropped import Dropped
 from smolctl.host.drops.facts import ICMP, ICMPV6, TCP, UDP, Facts
 from smolctl.wire.address import format_address, format_endpoint, format_mac, is_scoped
 
-_ECHO = {ICMP: 8, ICMPV6: 128}
 _OF_A_MOMENT = {
     "SOCKET_CLOSE", "SOCKET_FILTER", "SOCKET_RCVBUFF", "SOCKET_BACKLOG", "PROTO_MEM", "CPU_BACKLOG",
     "FULL_RING", "NOMEM", "QDISC_OVERLIMIT", "QDISC_CONGESTED", "NEIGH_QUEUEFULL", "QUEUE_PURGE",
@@ -72,7 +71,7 @@ def question(dropped: Dropped, facts: Facts, entrance: str, netns: str | None) -
         return None
     if dropped.linux in _OF_A_MOMENT or dropped.untagged:
         return None
-    if facts.protocol == TCP and (facts.flags or 0) & 0x17 != 2:  # the question is about a SYN
+    if not facts.can_be_asked:
         return None
     if dropped.iif and not entrance:
         return None
@@ -80,7 +79,7 @@ def question(dropped: Dropped, facts: Facts, entrance: str, netns: str | None) -
     if facts.protocol in (UDP, TCP) and facts.sport is not None and facts.dport is not None:
         protocol = "udp" if facts.protocol == UDP else "tcp"
         ends = [format_endpoint(src, facts.sport), format_endpoint(dst, facts.dport)]
-    elif facts.protocol in _ECHO and facts.kind == _ECHO[facts.protocol]:
+    elif facts.protocol in (ICMP, ICMPV6):
         protocol, ends = "icmp", [format_address(src), format_address(dst)]
     else:
         return None

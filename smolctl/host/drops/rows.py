@@ -8,7 +8,7 @@ from smolctl.host.drops import hints
 from smolctl.host.drops.dropped import Dropped
 from smolctl.host.drops.facts import ICMPV6, IGMP, Facts, facts, summary
 from smolctl.host.drops.listeners import Listeners
-from smolctl.host.drops.mirror import Mirror
+from smolctl.host.drops.live_twin import LiveTwin
 from smolctl.host.drops.naming import is_known, names
 from smolctl.stack.reason import REASONS
 
@@ -37,7 +37,7 @@ class Room:
     def __init__(self, netns: str | None, *, known: bool = True) -> None:
         self.netns = netns
         self._listeners = Listeners(netns) if known else None
-        self.mirror = Mirror(netns) if known else None
+        self.twin = LiveTwin(netns) if known else None
 
     def names(self, dropped: Dropped, known: Facts) -> tuple[str, ...]:
         """Return smolctl's reasons that a drop can have, with what its namespace tells."""
@@ -56,8 +56,8 @@ def row(dropped: Dropped, room: Room, *, whole: bool) -> Row:
     known = facts(dropped)
     found = room.names(dropped, known)
     said = None
-    if room.mirror is not None and is_known(dropped) and (whole or len(found) != 1):
-        said = room.mirror.ask(dropped, known)
+    if room.twin is not None and is_known(dropped) and (whole or len(found) != 1):
+        said = room.twin.ask(dropped, known)
     if said is not None and not found and said.exact and dropped.linux == UNSPECIFIED:
         found = (said.reason,)
     if said is not None and said.reason not in found:
@@ -65,7 +65,7 @@ def row(dropped: Dropped, room: Room, *, whole: bool) -> Row:
     found = (said.reason,) if said is not None else found
     change, look = hints.commands(dropped, known, found[0] if found else None, room.netns)
     fix = said.fix if said is not None else ()
-    if room.mirror is None or _is_for_others(found, known):
+    if room.twin is None or _is_for_others(found, known):
         fix = change = look = ()  # there is no way in, or nothing to mend
     elif fix:
         change = look = ()
@@ -86,8 +86,8 @@ def row(dropped: Dropped, room: Room, *, whole: bool) -> Row:
     made |= {"why": said.why} if said is not None else {}
     made |= {"fix": list(fix), "try": list(change), "look": list(look)}
     asked = None
-    if room.mirror is not None and is_known(dropped):
-        asked = hints.question(dropped, known, room.mirror.entrance(dropped), room.netns)
+    if room.twin is not None and is_known(dropped):
+        asked = hints.question(dropped, known, room.twin.entrance(dropped), room.netns)
     return made | ({"ask": asked} if asked else {})
 
 

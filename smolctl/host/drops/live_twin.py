@@ -22,9 +22,7 @@ _FRESH_S = 2.0
 """As old as this it may be, seconds, and older by as much as it costs to make."""
 _COSTS = 10
 _PROTOCOLS = {UDP: "udp", TCP: "tcp", ICMP: "icmp", ICMPV6: "icmp"}
-_ECHO = {ICMP: 8, ICMPV6: 128}
 _HEADERS = {UDP: 8, TCP: 20, ICMP: 8, ICMPV6: 8}
-_SYN, _FLAGS = 2, 0x17
 
 
 class Answer(NamedTuple):
@@ -45,7 +43,7 @@ class Answer(NamedTuple):
     exact: bool
 
 
-class Mirror:
+class LiveTwin:
     """The twin of one namespace, as that was a moment ago.
 
     Args:
@@ -114,11 +112,7 @@ def _question(dropped: Dropped, facts: Facts, entrance: str | None) -> Question 
     """Return the question about a packet that its headers suffice for."""
     protocol = facts.protocol or 0
     proto = _PROTOCOLS.get(protocol)
-    if proto is None or facts.src is None or facts.dst is None:
-        return None
-    if protocol in _ECHO and facts.kind != _ECHO[protocol]:
-        return None
-    if protocol == TCP and (facts.flags or 0) & _FLAGS != _SYN:
+    if proto is None or facts.src is None or facts.dst is None or not facts.can_be_asked:
         return None
     return Question(
         proto,
