@@ -87,7 +87,9 @@ class Host:
             raise self._speaking(error) from None
 
     def _master(self, link: Link) -> Link:
-        """Return the link that takes what comes in by a port of it."""
+        """Return the link that takes what comes in by a port of it, if the port takes it."""
+        if not link.flags & UP:
+            return link
         above = next((each for each in self.state.links if each.ifindex == link.master), None)
         return above if above is not None and above.kind in _BRIDGED else link
 

@@ -209,6 +209,16 @@ def test_what_comes_in_by_the_port_of_a_bridge_is_the_bridges() -> None:
     assert (row["ok"], row["dev"]) == (True, "br0")
 
 
+@pytest.mark.parametrize("iif", ["v0", "br0"])
+def test_nothing_comes_in_by_a_bridge_whose_only_port_is_down(iif: str) -> None:
+    lines = ("link br0 type bridge", "link v0 type veth master br0 down",
+             "addr 10.0.0.1/24 dev br0", "socket udp 0.0.0.0:53")  # fmt: skip
+    row = udp(host(*lines), "10.0.0.1", src="10.0.0.9", iif=iif)
+    assert (row["ok"], row["reason"], row["why"]) == (False, "rx-iface-down", "v0 is down")
+    assert row["fix"] == ["ip link set v0 up"]
+    assert "not_looked_at" not in row
+
+
 def test_a_datagram_is_forwarded_if_its_ttl_lasts() -> None:
     words: dict[str, Any] = {"src": "10.1.0.5", "iif": "eth1"}
     assert udp(host(*ROUTER), "8.8.8.8", **words)["verdict"] == "forwarded by eth0"

@@ -113,7 +113,7 @@ def _lacking(state: HostState, link: Link) -> Iterator[str]:
         yield f"{name} is in the VRF {vrf}, whose table is asked first"
     elif link.port_kind and link.port_kind not in BRIDGING:
         yield f"{name} is a port of {master} ({link.port_kind}), which gets its frames"
-    if link.port_kind == "bridge" and not link.forwards:
+    if link.port_kind == "bridge" and link.flags & links.UP and not link.forwards:
         yield f"{name} is blocked by the spanning tree of {master}: no frame gets through"
     if link.vlan is not None and link.lower_netns is not None:
         yield f"{name} is a VLAN of a link in another namespace"

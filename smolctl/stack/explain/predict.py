@@ -173,6 +173,7 @@ def happen_to_come_in(
     clone: Stack, interface: Interface, frame: bytes, now: int, trace: Trace, mark: int = 0
 ) -> Trace:
     """Let a frame come in on a clone, whose packet has a mark; return its trace."""
+    interface = _entrance(clone, interface)
     trace.direction, trace.dev = Direction.IN, interface.name
     clone.journal.follow(trace, now)
     with _run_out(clone, trace, now):
@@ -180,6 +181,19 @@ def happen_to_come_in(
         if fit:
             frame_input(clone.protocols, interface, frame, now, trace, mark)
     return trace
+
+
+def _entrance(clone: Stack, interface: Interface) -> Interface:
+    """Return the interface by which a frame comes in: a bridge's port, if no port of it is up.
+
+    Nothing but its ports brings a bridge frames, and one that is down takes none (Linux
+    ``enqueue_to_backlog``, ``br_port_state_selection``).
+    """
+    ports = [
+        each for each in clone.interfaces.values()
+        if each.mirror is not None and each.mirror.master is interface
+    ]  # fmt: skip
+    return ports[0] if ports and not any(port.up for port in ports) else interface
 
 
 @contextmanager

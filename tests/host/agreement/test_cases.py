@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.host.agreement.cases_incoming import CASES as INCOMING
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
 from tests.host.agreement.observer import Far
@@ -287,10 +288,12 @@ CASES = {
     ),
 }
 
+ALL = CASES | INCOMING
 
-@pytest.mark.parametrize("name", CASES)
+
+@pytest.mark.parametrize("name", ALL)
 def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:
-    lines, asks = CASES[name]
+    lines, asks = ALL[name]
     found = list(compared(name, host_of(lines), asks_of(asks), far))
     assert [each.report() for each in found if not each.agrees] == []
     assert [each.refused for each in found if each.refused] == []
