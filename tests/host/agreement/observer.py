@@ -27,6 +27,8 @@ _PATIENCE_S = 10.0
 QUIET = {
     "ipv4/tcp_synack_retries": "0",
     "ipv4/ping_group_range": "0 2147483647",
+    # Whoever waits for a neighbor that is forgotten is sent an error, too (arp_error_report).
+    "ipv4/icmp_ratemask": "0",
     "ipv6/icmp/ratelimit": "0",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/router_solicitations": "0",

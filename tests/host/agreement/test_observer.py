@@ -123,3 +123,10 @@ def test_the_script_of_a_host_makes_one() -> None:
     assert "ip -n t link add t0 type veth peer name t0.far" in lines
     assert "ip -n t addr add 10.0.0.1/24 brd + dev t0" in lines
     assert lines[-1] == "# a socket: udp :: port 7000"
+
+
+def test_nobody_is_limited_by_what_was_asked_before(observer: Observer) -> None:
+    """Whoever waits for a neighbor hears of it when that is forgotten, which limits count."""
+    waits = [received("udp", f"10.1.0.{number}", 9) for number in range(20, 40)]
+    assert all(observer.ask(each) for each in waits)
+    assert observer.ask(received("udp", "10.1.0.7", ttl=1))
