@@ -5,8 +5,8 @@ Where something decides that was not looked at, the answer is that nobody can sa
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from smolctl.errors import SmolctlError
 from smolctl.host import neighbors, nftrace
@@ -38,6 +38,7 @@ from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire.address import IPV6_MARK, format_address, parse_zoned
 
 Row = dict[str, Any]
+_T = TypeVar("_T")
 _ASK = "why.ask"
 _DEEP = 4
 """Tunnels in tunnels that are followed."""
@@ -271,17 +272,13 @@ class Host:
         if whole is None:
             return []
         row["one_of"] = [_hop_text(hop) for hop in living]
-        ends = {self._by_hop(question, whole, hop) for hop in living}
         ways = ", ".join(row["one_of"])
+        several = by_each_hop(
+            self.twin.stack, question.dst, lambda stack: told(stack, question, 0), (row, trace)
+        )
+        ends = {_end(each) for _, each in several}
         text = f"the kernel's own hash picks the next hop: one of {{{ways}}}"
         return [Limit(text, Decides.NO if len(ends) == 1 else Decides.ALWAYS)]
-
-    def _by_hop(self, question: Question, whole: Multipath, hop: Hop) -> tuple[bool, str]:
-        """Return how it ends if a route has but one of its next hops."""
-        clone = by_one_hop(self.twin.stack, question.dst, whole, hop)
-        _, trace = told(clone, question, 0)
-        reason, _ = blame(trace)
-        return good(trace), "" if reason is None or reason.layer == "neigh" else reason.name
 
     # --- tunnels ----------------------------------------------------------------------------------
 
@@ -379,20 +376,39 @@ def next_hops(trace: Trace) -> tuple[Multipath | None, list[Hop]]:
     """Return the route for which a hash picks a next hop, and those that it may be.
 
     It is the route of the packet, or else of an answer to it. None if they met no such route, or
-    only one of its next hops is alive.
+    only one of its next hops can be taken.
     """
-    steps = [step for each in (trace, *trace.answers) for step in each.steps]
-    hashed = [step.facts for step in steps if isinstance(step.facts, Hashed)]
-    whole = hashed[0].hop.whole if hashed else None
-    living = [] if whole is None else [hop for hop in whole.hops if not hop.dead]
-    return (whole, living) if len(living) > 1 else (None, [])
+    for each in (trace, *trace.answers):
+        for step in each.steps:
+            if isinstance(step.facts, Hashed) and len(step.facts.among) > 1:
+                return step.facts.hop.whole, list(step.facts.among)
+    return None, []
 
 
-def by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
+def by_each_hop(
+    stack: Stack, dst: int, happen: Callable[[Stack], tuple[_T, Trace]], known: tuple[_T, Trace]
+) -> Iterator[tuple[_T, Trace]]:
+    """Yield what happens by each of the next hops that a hash may pick, of all routes in its way.
+
+    Args:
+        dst: where the packet goes.
+        happen: lets it happen to a stack.
+        known: what happens to this one.
+    """
+    whole, hops = next_hops(known[1])
+    if whole is None:
+        yield known
+        return
+    for hop in hops:
+        alone = _by_one_hop(stack, dst, whole, hop)
+        yield from by_each_hop(alone, dst, happen, happen(alone))
+
+
+def _by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
     """Return a clone in which a route has but one of its next hops.
 
     Args:
-        dst: an address to which the route leads.
+        dst: an address of its family.
     """
     clone = clone_for_changes(stack)
     net = clone.networks.for_address(dst)
@@ -407,6 +423,12 @@ def _is_tunnel(link: Link) -> bool:
     return link.kind in TUNNELS or link.type != ETHER
 
 
+def _end(trace: Trace) -> tuple[bool, str]:
+    """Return how a packet ends, as far as one next hop may make another end of it."""
+    reason, _ = blame(trace)
+    return good(trace), "" if reason is None or reason.layer == "neigh" else reason.name
+
+
 def _hop_text(hop: Hop) -> str:
     via = [] if hop.via is None else ["via", format_address(hop.via)]
     return " ".join([*via, "dev", str(hop.dev)])
@@ -419,4 +441,4 @@ def _length(trace: Trace) -> int:
     return trace.flow.length + 28 if trace.flow is not None else 0
 
 
-__all__ = ["Host", "ask", "by_one_hop", "next_hops"]
+__all__ = ["Host", "ask", "by_each_hop"]

@@ -12,8 +12,9 @@ from smolctl.host.rows import TABLES, prefix_text
 from smolctl.host.twin.addresses import scope_of
 from smolctl.host.twin.notes import Note, Notes
 from smolctl.host.values import AF_INET, AF_INET6
+from smolctl.stack.config.route import connected
 from smolctl.stack.fib.nexthop import Hop, Multipath
-from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, TableName
+from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interfaces
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.wire.address import IPV4, IPV6, family_of, format_address
@@ -35,12 +36,14 @@ class _Surroundings(NamedTuple):
 
     Attributes:
         names: of links, by index. objects: next-hop objects by number.
+        gateways: those of all routes.
     """
 
     net: Network
     names: Mapping[int, str]
     objects: Mapping[int, Nexthop]
     notes: Notes
+    gateways: set[int]
 
 
 class _Unmade(Exception):
@@ -48,17 +51,18 @@ class _Unmade(Exception):
 
 
 def add(networks: Networks, interfaces: Interfaces, state: HostState, notes: Notes) -> None:
-    """Add all routes; those of the table local first, by which gateways of our own are known."""
+    """Add all routes; those of the table local first, as they are asked first."""
     names = {link.index: link.name for link in interfaces.values()}
     objects = {each.id: each for each in state.nexthops}
     around = {
-        number: _Surroundings(networks[family], names, objects, notes)
+        number: _Surroundings(networks[family], names, objects, notes, set())
         for number, family in ((AF_INET, IPV4), (AF_INET6, IPV6))
     }
     local = [each for each in state.routes if each.table == TableName.LOCAL]
     others = [each for each in state.routes if each.table != TableName.LOCAL]
     _add(local, around)
     _add(others, around)
+    _straighten(around[AF_INET])
     if around[AF_INET].net.fib.merged:
         _note_merged(local, others, around[AF_INET])
 
@@ -164,11 +168,31 @@ def _way(hop: routes.Hop, where: _Surroundings) -> dict[str, Any]:
     net, via = where.net, hop.gateway
     if via is not None and family_of(via) is not net.family:
         via = None
-    onlink = bool(hop.flags & routes.ONLINK)
-    straight = via is None or (net.family is IPV4 and not onlink and net.fib.is_local(via))
+    if via is not None:
+        where.gateways.add(via)
     return {
-        "dev": where.names[hop.oif], "via": via, "onlink": onlink, "on_link": straight,
+        "dev": where.names[hop.oif], "via": via, "onlink": bool(hop.flags & routes.ONLINK),
+        "on_link": via is None,
     }  # fmt: skip
+
+
+def _straighten(where: _Surroundings) -> None:
+    """Let packets go straight to their destination where a route's gateway is an address of ours.
+
+    The kernel found that out when the route was added, and does not tell it (Linux
+    ``fib_check_nh_v4_gw``).
+    """
+    net, fib = where.net, where.net.fib
+    own = {
+        via for via in where.gateways
+        if any(near.scope is Scope.HOST for table in fib.tables.values()
+               for near in table.matches(via))
+    }  # fmt: skip
+    for route in fib if own else ():
+        for hop in route.hops if isinstance(route, Multipath) else (route,):
+            if hop.via in own and not hop.onlink:
+                to_gateway = connected(net, hop, hop.via)
+                hop.on_link = to_gateway is not None and to_gateway.scope is Scope.HOST
 
 
 def _multipath(

@@ -132,7 +132,7 @@ def _check_gateway(net: Network, route: Route) -> None:
         return
     if route.dev is not None:
         check_up(net.interfaces.named(route.dev))
-    found = _connected(net, route, via)
+    found = connected(net, route, via)
     if isinstance(found, Multipath):
         found = found.first
     if found is None or found.type not in (RouteType.UNICAST, RouteType.LOCAL):
@@ -146,8 +146,11 @@ def _check_gateway(net: Network, route: Route) -> None:
     route.on_link = found.scope is Scope.HOST
 
 
-def _connected(net: Network, route: Route, via: int) -> Route | None:
-    """Return the route to a gateway: the new route's own table first, then as for a packet."""
+def connected(net: Network, route: Route, via: int) -> Route | None:
+    """Return the route to a gateway: the new route's own table first, then as for a packet.
+
+    If it is of the scope of this host itself, packets go straight to their destination.
+    """
     fib, dev = net.fib.with_all_links(), route.dev
     if fib.merged:
         if route.table not in (TableName.MAIN, TableName.LOCAL):

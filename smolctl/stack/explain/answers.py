@@ -29,6 +29,7 @@ def answers_to(trace: Trace, recorder: Recorder) -> Iterator[None]:
         new = begin(direction, now, cause, dev)
         if id(cause) in begun:
             begun[id(new)] = new
+            recorder.journal.remember(new)
         return new
 
     recorder.begin = noted

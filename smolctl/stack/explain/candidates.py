@@ -210,9 +210,10 @@ def note_candidates(
             trace.step("route", "skip", now, Loser(route, cause))
     if isinstance(net, Ipv6) and key.src is None and winner is not None:
         _note_sources(net, key, winner, trace, now)
-    if isinstance(winner, Hop) and key.oif is None:
-        number = gateways.flow_number(net, key)
-        trace.step("route", "ok", now, Hashed(number, *gateways.share(net, winner), winner))
+    if isinstance(winner, Hop) and winner.whole is not None and key.oif is None:
+        number, among = gateways.flow_number(net, key), gateways.hashed(net, winner.whole, key)
+        share = gateways.share(net, winner)
+        trace.step("route", "ok", now, Hashed(number, *share, winner, tuple(among)))
 
 
 def _note_sources(net: Ipv6, key: RouteKey, route: Route, trace: Trace, now: int) -> None:

@@ -72,6 +72,17 @@ def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
     return best
 
 
+def hashed(net: Network, route: Multipath, key: RouteKey) -> list[Hop]:
+    """Return the next hops among which a flow's hash picks one: see ``pick_hop``."""
+    tops = _tops(net, route)
+    found = [
+        hop for hop, top in zip(route.hops, tops, strict=True) if top >= 0 and usable(net, hop)
+    ]
+    if key.src is not None:
+        found = [hop for hop in found if source_of(net, hop) == key.src] or found
+    return found or [hop for hop in route.hops if not hop.dead]
+
+
 def flow_number(net: Network, key: RouteKey) -> int:
     """Return the hash of a flow, by addresses or, with ip.fib_multipath_hash_policy=1, ports too.
 

@@ -50,12 +50,17 @@ class SourceLoser(NamedTuple):
 
 
 class Hashed(NamedTuple):
-    """The hash of a flow, and the share of the next hop that it takes: ``first`` to ``last``."""
+    """The hash of a flow, and the share of the next hop that it takes: ``first`` to ``last``.
+
+    Attributes:
+        among: the next hops that other flows with the same source address may take.
+    """
 
     number: int
     first: int
     last: int
     hop: Hop
+    among: tuple[Hop, ...]
 
 
 class Selected(NamedTuple):

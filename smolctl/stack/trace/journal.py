@@ -87,14 +87,14 @@ class Journal:
             trace.journal = self
             trace.began_ns = now
             self._by_hand = trace
-            self._remember(trace)
+            self.remember(trace)
 
     def changed(self, trace: Trace) -> None:
         """Take note of a fate or a wait, and tell who listens."""
         trouble = trace.fate in _TROUBLE
         if trouble or self.everything:
             if not trace.id:
-                self._remember(trace)
+                self.remember(trace)
             for listener, everything in list(self._listeners.items()):
                 if everything or trouble:
                     listener(trace)
@@ -103,7 +103,8 @@ class Journal:
         if trace.settled and trace.arrival is not None:
             trace.arrival = trace.arrival._replace(frame=trace.arrival.frame[:FRAME_LIMIT])
 
-    def _remember(self, trace: Trace) -> None:
+    def remember(self, trace: Trace) -> None:
+        """Remember a packet, and give it a number."""
         self._last_id += 1
         trace.id = self._last_id
         trace.followed = True

@@ -20,4 +20,75 @@ CASES = {
         udp 10.0.1.9 10.0.1.1:7000 iif b1
         """,
     ),
+    "a gateway is not ours because a wide local route would hold it": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 192.168.1.1/24 dev t0
+        addr add 10.9.0.1/24 dev t1
+        route add 10.2.0.0/31 via 192.168.1.9 dev t0
+        route add 10.3.0.0/16 via 192.168.1.9
+        route add 10.4.0.0/16 via 192.168.1.1
+        route add 10.5.0.0/16 nexthop via 192.168.1.1 nexthop via 10.9.0.9
+        route add local 128.0.0.0/1 dev lo
+        """,
+        """
+        udp any 10.2.0.1:9
+        udp any 10.3.0.1:9
+        udp any 10.4.0.1:9
+        udp any 10.5.0.1:9
+        """,
+    ),
+    "where rules are, a gateway is looked up by them": (
+        """
+        tap t0 02:00:00:00:00:10
+        rule add priority 10 to 10.0.0.0/8 lookup 100
+        addr add 192.168.1.1/24 dev t0
+        route add local 10.9.0.0/16 dev lo table 100
+        route add 10.2.0.0/31 via 10.9.0.9
+        route add 10.3.0.0/16 via 192.168.1.9
+        route add throw 10.0.0.0/8 table 100
+        """,
+        """
+        udp any 10.2.0.1:9
+        udp any 10.3.0.1:9
+        """,
+    ),
+    "the answer goes by one of several next hops, if they are of one source": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.0.9.1/32 dev t0
+        route add 10.5.0.0/16 nexthop via 10.0.0.8 nexthop via 10.0.0.9
+        socket tcp 0.0.0.0 80
+        """,
+        """
+        udp 10.5.0.1 10.0.9.1:9 iif t0
+        udp 10.5.0.2 10.0.9.1:9 iif t0
+        udp 10.5.0.3 10.0.0.1:9 iif t0
+        tcp 10.5.0.4 10.0.9.1:9 iif t0
+        tcp 10.5.0.5 10.0.9.1:9 iif t0
+        tcp 10.5.0.6 10.0.9.1:80 iif t0
+        icmp 10.5.0.7 10.0.9.1 iif t0
+        icmp 10.5.0.8 10.0.9.1 iif t0
+        """,
+    ),
+    "who forwards by one of several next hops answers by one of several, too": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv4/ip_forward=1
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        route add 10.5.0.0/16 nexthop via 10.0.0.8 nexthop via 10.0.0.9
+        route add 10.6.0.0/16 nexthop via 10.1.0.8 mtu 1000 nexthop via 10.1.0.9
+        """,
+        """
+        udp 10.5.0.1 10.6.0.1:9 iif t0
+        udp 10.5.0.1 10.6.0.1:9 iif t0 ttl 1
+        udp 10.5.0.3 10.6.0.1:9 iif t0 ttl 1
+        udp 10.5.0.4 10.6.0.1:9 iif t0 ttl 1
+        udp 10.6.0.4 10.5.0.1:9 iif t0
+        """,
+    ),
 }  # fmt: skip

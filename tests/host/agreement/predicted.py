@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from smolctl.host.question import Host, by_one_hop, next_hops
+from smolctl.host.question import Host, by_each_hop
 from smolctl.host.reading import HostState
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
@@ -62,17 +62,18 @@ class Oracle:
     def ask(self, ask: Ask) -> Prediction:
         """Return what becomes of a packet; by each next hop, if the kernel's own hash picks one."""
         stack = self._host.twin.stack
-        events, trace = self._happens(clone_for_packet(stack), ask)
-        whole, hops = next_hops(trace)
-        others = () if whole is None else tuple(
-            self._happens(by_one_hop(stack, parse_address(ask.dst), whole, hop), ask)[0]
-            for hop in hops
-        )  # fmt: skip
+        known = self._happens(stack, ask)
+        several = by_each_hop(
+            stack, parse_address(ask.dst), lambda each: self._happens(each, ask), known
+        )
+        events, trace = known
         reason = "" if trace.reason is None else trace.reason.name
+        others = tuple(told for told, _ in several)
         return Prediction(events, f"{trace.fate} {reason}".strip(), others)
 
-    def _happens(self, clone: Stack, ask: Ask) -> tuple[frozenset[str], Trace]:
-        """Return what becomes of a packet in a clone of the twin."""
+    def _happens(self, stack: Stack, ask: Ask) -> tuple[frozenset[str], Trace]:
+        """Return what becomes of a packet in a clone of a stack."""
+        clone = clone_for_packet(stack)
         before, trace = _waiting(clone), Trace()
         told: list[str] = []
         if ask.kind == "send":
