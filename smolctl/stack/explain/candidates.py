@@ -98,7 +98,7 @@ def passed(net: Network, key: RouteKey) -> Iterator[tuple[Rule, str]]:
         if rule.action is not RuleAction.LOOKUP:
             yield rule, rule.action.value
             continue
-        route = fib.find(rule.table, key.dst, key.oif)
+        route = fib.find(rule.table, key.dst, key.bound)
         if route is None:
             yield rule, "none"
         elif suppresses(fib, rule, route):
@@ -136,7 +136,7 @@ def _by_rules(net: Network, key: RouteKey) -> Candidates:
         if rule.action is not RuleAction.LOOKUP or rule.table in asked or table is None:
             continue
         asked.add(rule.table)
-        for route, cause in _ranked(net.fib, table.matches(key.dst), key.oif):
+        for route, cause in _ranked(net.fib, table.matches(key.dst), key.bound):
             if decided:
                 cause = "table"
             elif not cause and suppresses(net.fib, rule, route):
@@ -181,8 +181,8 @@ def _hops(
 
 def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
     src = key.src
-    if key.oif is not None:
-        return "order" if hop.dev == key.oif else "device"
+    if key.bound is not None:
+        return "order" if hop.dev == key.bound else "device"
     if not gateways.has_link(net, hop):
         return "link"
     if not gateways.usable(net, hop):
@@ -210,7 +210,7 @@ def note_candidates(
             trace.step("route", "skip", now, Loser(route, cause))
     if isinstance(net, Ipv6) and key.src is None and winner is not None:
         _note_sources(net, key, winner, trace, now)
-    if isinstance(winner, Hop) and winner.whole is not None and key.oif is None:
+    if isinstance(winner, Hop) and winner.whole is not None and key.bound is None:
         number, among = gateways.flow_number(net, key), gateways.hashed(net, winner.whole, key)
         share = gateways.share(net, winner)
         trace.step("route", "ok", now, Hashed(number, *share, winner, tuple(among)))

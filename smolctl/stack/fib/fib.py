@@ -17,7 +17,7 @@ from smolctl.stack.duplicate import duplicate
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.exceptions import RouteExceptions
-from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
 from smolctl.stack.fib.route import (
     DEVICELESS,
@@ -220,14 +220,35 @@ class Fib:
                 continue
             if dev is None or self.is_by(route, dev):
                 return None if route.type is RouteType.THROW else route
-            hop = route.by(dev) if dev not in ignored and isinstance(route, Multipath) else None
+            hop = self._hop_by(route, dev)
             if hop is not None:
                 return hop
         return None
 
+    def _hop_by(self, route: Route, dev: str | None) -> Hop | None:
+        """Return the next hop by a device, of several that a route has."""
+        if dev is None or dev in self.ignored_links or not isinstance(route, Multipath):
+            return None
+        return route.by(dev)
+
     def is_by(self, route: Route, dev: str) -> bool:
         """Tell whether a route counts for a packet that must leave by a device."""
         return route.dev == dev or (self.refuses_by_any and route.type in DEVICELESS)
+
+    def as_good_by(self, found: Route | None, dev: str | None) -> Route | None:
+        """Return the route by a device, if there is one that is equal to what was found.
+
+        Source: Linux ``rt6_score_route``, for what came in by that device, or answers it.
+        """
+        if found is None or dev in (None, found.dev) or self._hop_by(found, dev) is not None:
+            return found
+        ignored = self.ignored_links
+        for other in self.tables[found.table].chain(found.prefix, found.plen):
+            if other.metric == found.metric and (
+                self._hop_by(other, dev) or (other.dev == dev and not _is_ignored(other, ignored))
+            ):
+                return other
+        return found
 
     def own(self, address: int) -> Route | None:
         """Return the route that says what an address is to this stack: local, broadcast, or None.

@@ -10,7 +10,7 @@ Found = Route | RuleRefusal | None
 
 
 def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
-    """Return the route of a packet by the rules; by ``key.oif`` if that is given.
+    """Return the route of a packet by the rules; by ``key.oif`` if its sender insists on that.
 
     Args:
         scope: how far it may lead at most.
@@ -20,14 +20,16 @@ def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
     if fib.usual_rules:
         if key.oif is None and not scope:
             return fib.lookup(key.dst)
+        if key.loose:
+            return fib.as_good_by(fib.lookup(key.dst), key.oif)
         return fib.lookup_within(key.dst, dev=key.oif, scope=scope)
     for rule in fib.rules.matching(fib.bits, key):
         if rule.refusal is not None:
             return rule.refusal
         if rule.action is RuleAction.LOOKUP:
-            route = fib.find(rule.table, key.dst, key.oif, scope)
+            route = fib.find(rule.table, key.dst, key.bound, scope)
             if route is not None and not suppresses(fib, rule, route):
-                return route
+                return fib.as_good_by(route, key.oif) if key.loose else route
     return None
 
 

@@ -13,6 +13,9 @@ class RouteKey(NamedTuple):
         src: source address that its sender insists on, or that it came with; None while it has
             none.
         oif: interface that its sender insists on, None for whichever the FIB says.
+        loose: of equal routes, the one by ``oif`` is taken, and none other is passed over; rules
+            meet ``oif`` all the same (Linux: a ``flowi6_oif`` without RT6_LOOKUP_F_IFACE). Not
+            where ``dst`` alone says no link (Linux ``rt6_need_strict``).
         iif: interface by which it came in.
         mark: that its sender gave it (Linux SO_MARK), 0 for none.
         protocol: of IP, 0 for not known.
@@ -32,3 +35,9 @@ class RouteKey(NamedTuple):
     dport: int = 0
     tos: int = 0
     uid: int = 0
+    loose: bool = False
+
+    @property
+    def bound(self) -> str | None:
+        """The interface by which a route must lead, None for any."""
+        return None if self.loose else self.oif

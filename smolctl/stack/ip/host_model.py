@@ -28,7 +28,7 @@ def lookup_from(net: Network, key: RouteKey, src: int) -> Found:
     if not is_strong(net) or (route is not None and route.type is RouteType.LOCAL):
         return route
     for dev in homes(net, src):
-        own = net.lookup(key._replace(oif=dev))
+        own = net.lookup(key._replace(oif=dev, loose=False))
         if isinstance(own, Route) and own.dev == dev:
             return own
     return route
@@ -96,19 +96,3 @@ def is_neighbor(net: Network, out: Interface, host: int) -> bool:
     """Tell whether packets to a host go by a link, and straight to it."""
     route = net.lookup(RouteKey(host, oif=out.name))
     return isinstance(route, Route) and route.type is RouteType.UNICAST and route.via is None
-
-
-def as_good_by(net: Network, key: RouteKey, found: Found, dev: str) -> Found:
-    """Return the route by a link, if there is one that is equal to what was found.
-
-    Source: Linux ``rt6_score_route``, for what came in, or answers what came in, by that link.
-    """
-    usual = isinstance(found, Route) and found.type is RouteType.UNICAST
-    if not isinstance(found, Route) or not usual or found.dev in (dev, None):
-        return found
-    back = net.lookup(key._replace(oif=dev))
-    if isinstance(back, Route) and (back.table, back.prefix, back.plen, back.metric) == (
-        found.table, found.prefix, found.plen, found.metric,
-    ):  # fmt: skip
-        return back
-    return found

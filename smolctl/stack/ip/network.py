@@ -244,7 +244,7 @@ class Network(LinkObserver, ABC):
     # --- questions --------------------------------------------------------------------------------
 
     def lookup(self, key: RouteKey) -> Found:
-        """Return the route of a packet, by ``key.oif`` if one is named; of several next hops all.
+        """Return the route of a packet, by ``key.bound`` if that is one; of several next hops all.
 
         The rules decide which tables count, and in each the longest prefix wins (Linux); with
         ip.onlink_first a connected network does, whatever else there is for a part of it (smoltcp).
@@ -263,7 +263,7 @@ class Network(LinkObserver, ABC):
         if found is None or getattr(found, "table", None) is TableName.MAIN:
             for near in self.fib.matches(key.dst):
                 connected = near.protocol == KERNEL and near.type is RouteType.UNICAST
-                if connected and key.oif in (None, near.dev):
+                if connected and key.bound in (None, near.dev):
                     return near
         return found
 

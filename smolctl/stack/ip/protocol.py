@@ -47,6 +47,7 @@ class SendOptions(NamedTuple):
     Attributes:
         src: source address that it insists on, None to have one selected.
         dev: interface that it insists on, None for whichever the FIB says.
+        loose: it does not insist on ``dev``, see ``RouteKey``.
         ttl: None for the stack's default.
         tos: type of service (RFC 1122 3.2.1.6).
         options: of the IPv4 header; their first hop is where the packet goes first.
@@ -67,6 +68,7 @@ class SendOptions(NamedTuple):
     flow_label: int | None = None
     mark: int = 0
     uid: int = 0
+    loose: bool = False
 
 
 PLAIN = SendOptions()

@@ -54,7 +54,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         if isinstance(meant, Refusal):
             return meant
         key = meant
-    dst, src, dev = key.dst, key.src, key.oif
+    dst, src, dev = key.dst, key.src, key.bound
     if src is not None and not (net.fib.is_local(src) or net.sends_for_others):
         return not_ours(net, src, dev)
     if dev is None and net.needs_dev(dst):

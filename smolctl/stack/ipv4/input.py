@@ -87,7 +87,7 @@ def input_key(packet: Packet) -> RouteKey:
     iif = OUTPUT if packet.looped else packet.interface.name
     tos = header.dscp_ecn
     mark, protocol = packet.mark, header.protocol
-    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0)
+    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0, False)
     return tuple.__new__(RouteKey, fields)
 
 

@@ -65,12 +65,15 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, inbound: Inbound)
             keep_onward(net, key, inbound, way)
     else:
         note_way(net, key, way, packet.now, packet.trace)
-    # RFC 8200 5: no router cuts a packet.
-    refusal = too_far(packet, way) or beyond or too_big(packet, way)
+    refusal = too_far(packet, way) or beyond
+    if refusal is None:
+        if way.interface is packet.interface:
+            redirect_sent(net, packet, way)
+        # RFC 8200 5: no router cuts a packet.
+        refusal = too_big(packet, way)
     if refusal is not None:
         drop_and_tell(net, packet, refusal, _TOLD, way.mtu)
         return
-    redirect_sent(net, packet, way)
     packet.step("forward", "ok", _tuple(PassedOn, (key.dst, header.hop_limit - 1)))
     _send_on(net, packet, way)
 

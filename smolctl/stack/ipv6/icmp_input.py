@@ -2,9 +2,6 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.fib.route import Route
-from smolctl.stack.fib.route_key import RouteKey
-from smolctl.stack.ip.host_model import as_good_by
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.quoted import (
@@ -83,29 +80,20 @@ def _echo_request(net: Network, packet: Packet) -> None:
         packet.record(reason.ICMP6_ECHO_IGNORED, knob=knob)
         return
     own = None if is_multicast(header.dst) or net.is_anycast(header.dst) else header.dst
-    # What was heard on a link goes back by it, where an address alone does not say which link.
-    dev: str | None = packet.interface.name
-    if own is not None and not net.needs_dev(header.src) and not _leads_back(net, packet, own):
-        dev = None
     reply = Icmpv6Message(Type.ECHO_REPLY, 0, message.rest, message.body)
     packet.trace.settle(Fate.ANSWERED, now)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     reflected = header.flow_label if net.settings["ip6.flowlabel_reflect"] & _REFLECT_ECHO else None
     tos, mark = header.dscp_ecn, net.mark_of_answer(packet)
-    how = SendOptions(own, dev, tos=tos, flow_label=reflected, mark=mark)
+    # What was heard on a link goes back by it, if no other way is better; from no address yet, or
+    # to one that is of a link, by no other (Linux icmpv6_echo_reply, ip6_route_output_flags).
+    dev, loose = packet.interface.name, own is not None and not net.needs_dev(header.src)
+    how = SendOptions(own, dev, tos=tos, flow_label=reflected, mark=mark, loose=loose)
     try:
         icmp6_output(net, reply, header.src, now, how, trace)
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.echo_replies_sent")
-
-
-def _leads_back(net: Network, packet: Packet, own: int) -> bool:
-    """Tell whether a route leads to the link of a request, and is as good as any (Linux)."""
-    key, dev = RouteKey(packet.header.src, own), packet.interface.name
-    first = net.lookup(key)
-    back = as_good_by(net, key, first, dev)
-    return back is not first and isinstance(back, Route)
 
 
 def _ignoring(net: Network, dst: int) -> str | None:

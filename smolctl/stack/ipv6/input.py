@@ -9,7 +9,7 @@ from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.fragment_input import WholePacket, fragment_input
-from smolctl.stack.ip.host_model import as_good_by, is_away
+from smolctl.stack.ip.host_model import is_away
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import PORTED, ErrorKind
 from smolctl.stack.ip.route_input import Inbound, InputAction, decision, refuse
@@ -140,7 +140,7 @@ def input_key(packet: Packet) -> RouteKey:
         sport, dport = _PORTS.unpack_from(data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
     mark, tos = packet.mark, header.traffic_class
-    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0)
+    fields = (header.dst, header.src, None, iif, mark, protocol, sport, dport, tos, 0, False)
     return tuple.__new__(RouteKey, fields)
 
 
@@ -225,7 +225,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         if tested is not None and not tested.dadfailed:
             return refuse(reason.IP6_DST_TENTATIVE, ip=dst, _address=tested)
         if forward:
-            return Inbound(InputAction.FORWARD, as_good_by(net, key, found, interface.name))
+            return Inbound(InputAction.FORWARD, net.fib.as_good_by(found, interface.name))
         if _is_routers(net, interface.name, dst):
             return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
         return _refuse(found, reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)

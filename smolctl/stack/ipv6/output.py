@@ -1,7 +1,7 @@
 """IPv6 output: the header, and the link that a packet leaves by."""
 
 from smolctl.stack import reason
-from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import (
@@ -53,7 +53,8 @@ def icmp6_output(
     trace = follow(net.recorder, trace, now)
     size = len(message.body)
     trace.flow = Flow("icmp6", how.src, message.type, dst, message.code, size, how)
-    key = RouteKey(dst, how.src, how.dev, mark=how.mark, protocol=_ICMPV6, tos=how.tos, uid=how.uid)
+    tos = how.tos
+    key = RouteKey(dst, how.src, how.dev, OUTPUT, how.mark, _ICMPV6, 0, 0, tos, how.uid, how.loose)
     way = choose_way(net, key, now, trace)
     src = checked_source(net, way, how, icmpv6.HEADER_LEN + size, now, trace)
     if how.ttl is None:

@@ -29,7 +29,7 @@ QUIET = {
     "ipv4/ping_group_range": "0 2147483647",
     # Whoever waits for a neighbor that is forgotten is sent an error, too (arp_error_report).
     "ipv4/icmp_ratemask": "0",
-    "ipv6/icmp/ratelimit": "0",
+    "ipv6/icmp/ratemask": "127",  # of no type; no rate at all would take what redirects spend
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/router_solicitations": "0",
     "ipv6/conf/all/accept_dad": "0",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host.agreement.cases_incoming import CASES as INCOMING
+from tests.host.agreement import cases_incoming, cases_ipv6
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
 from tests.host.agreement.observer import Far
@@ -288,8 +288,7 @@ CASES = {
     ),
 }
 
-ALL = CASES | INCOMING
-
+ALL = CASES | cases_incoming.CASES | cases_ipv6.CASES
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:

@@ -42,8 +42,11 @@ def two_links(*weights: int) -> Host:
     return host
 
 
-def way(host: Host, dst: int, src: str | None = None, *ports: int) -> str | None:
-    key = RouteKey(dst, None if src is None else ip(src), None, OUTPUT, 0, *ports)
+def way(
+    host: Host, dst: int, src: str | None = None, protocol: int = 0, sport: int = 0, dport: int = 0
+) -> str | None:
+    source = None if src is None else ip(src)
+    key = RouteKey(dst, source, None, OUTPUT, 0, protocol, sport, dport)
     found = route_output(host.stack.ipv4, key)
     assert isinstance(found, Way)
     return None if found.gateway is None else text(found.gateway)

@@ -1,0 +1,60 @@
+"""Cases of IPv6 in which a twin once differed from the kernel; ``test_cases`` asks them."""
+
+ROUTER = """
+tap t0 02:00:00:00:00:10
+tap t1 02:00:00:00:00:11
+sysctl ipv6/conf/all/forwarding=1
+addr add fd00::1/64 dev t0 nodad
+addr add fd01::1/64 dev t1 nodad
+-6 route add fd00::/8 dev t0
+"""
+CASES = {
+    "a redirect of IPv6 goes by the link of its receiver, wherever the packet came in": (
+        ROUTER
+        + """
+        tun u2
+        addr add fd02::1/64 dev u2 nodad
+        """,
+        """
+        udp fd01::9 [fd00::9]:9 iif t0
+        udp fd00::8 [fd01::9]:9 iif t1
+        udp fd02::9 [fd00::7]:9 iif t0
+        """,
+    ),
+    "a redirect of IPv6 is not sent to whom a gateway leads, or no route": (
+        ROUTER
+        + """
+        route add fd05::/64 via fd00::5
+        route add prohibit fd06::/64
+        route add local fd07::/64 dev lo
+        """,
+        """
+        udp fd05::9 [fd00::9]:9 iif t0
+        udp fd06::9 [fd00::8]:9 iif t0
+        udp fd07::9 [fd00::7]:9 iif t0
+        udp fc99::9 [fd00::6]:9 iif t0
+        """,
+    ),
+    "of equal routes to its receiver, a redirect of IPv6 takes the link of the packet": (
+        ROUTER + "addr add fd00::2/64 dev t1 nodad",
+        """
+        udp fd00::9 [fd00::8]:9 iif t0
+        udp fd00::7 [fd00::6]:9 iif t1
+        """,
+    ),
+    "rules know by which link a redirect of IPv6, or an answer to a ping, should go": (
+        ROUTER
+        + """
+        -6 rule add priority 10 oif t0 lookup 100
+        -6 route add default via fd01::5 dev t1 table 100
+        """,
+        """
+        icmp fd00::9 fd00::1 iif t0
+        udp fd00::9 [fd00::8]:9 iif t0
+        """,
+    ),
+    "a packet of IPv6 that is too big is also redirected": (
+        ROUTER + "route add fd05::/64 via fe80::9 dev t0 mtu 1280",
+        "udp fd00::9 [fd05::1]:9 iif t0 size 1300",
+    ),
+}
