@@ -48,8 +48,10 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     header, now = packet.header, packet.now
     if not may_answer(net, packet, _suppressed(net, packet, kind), limited=kind not in _UNLIMITED):
         return
-    # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
-    src = header.dst if net.fib.is_local(header.dst) else _entrance_address(net, packet)
+    # RFC 4443 2.2: from the address that the packet was sent to, if it is ours. A route of type
+    # local makes none (Linux icmp6_send: ipv6_chk_addr, ipv6_chk_acast_addr_src).
+    own = net.is_bindable(header.dst) or net.is_anycast(header.dst)
+    src = header.dst if own else _entrance_address(net, packet)
     dev = packet.entrance.name if net.needs_dev(header.src) else None
     how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
     key = RouteKey(header.src, src, dev, mark=how.mark, protocol=NextHeader.ICMPV6)
@@ -72,7 +74,7 @@ def _entrance_address(net: Network, packet: Packet) -> int | None:
 
     So whoever traces a route sees the addresses that are on it. Source: Linux ``icmp6_send``.
     """
-    route = net.lookup(RouteKey(packet.header.src))
+    route = net.lookup(RouteKey(packet.header.src, protocol=NextHeader.ICMPV6))
     if isinstance(route, Route) and route.prefsrc is not None:
         return None
     return net.select_source(packet.entrance, packet.header.src, None, Scope.GLOBAL)

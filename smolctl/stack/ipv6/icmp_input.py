@@ -45,7 +45,7 @@ def icmp6_input(net: Network, packet: Packet) -> None:
     packet.step("icmp", "ok", message)
     net.recorder.count("icmp6.messages_received")
     kind, wire = message.type, not (packet.looped or packet.interface.loopback)
-    wire = wire and (net.settings["ip6.check_source"] == 1 or kind in ndp.TYPES)
+    wire = wire and net.settings["ip6.check_source"] == 1
     if wire and kind != Type.NEIGHBOR_ADVERTISEMENT and is_ours(net, packet.interface, header.src):
         # Two nodes that have one address are heard of by their advertisements (RFC 4862 5.4.4).
         packet.record(reason.IP6_SRC_IS_OURS, ip=header.src)

@@ -57,4 +57,20 @@ CASES = {
         ROUTER + "route add fd05::/64 via fe80::9 dev t0 mtu 1280",
         "udp fd00::9 [fd05::1]:9 iif t0 size 1300",
     ),
+    "neighbors of IPv6 are answered that have an address of this host": (
+        ROUTER + "route add local ::/0 dev lo metric 10",
+        """
+        nd fd00::1 fd00::1 iif t0
+        nd fd00::1 fd01::1 iif t1
+        nd fd77::1 fd00::1 iif t0
+        """,
+    ),
+    "an error of IPv6 is from an address, and not from a route of type local": (
+        ROUTER + "route add local fd77::/64 dev lo",
+        """
+        udp fd00::9 [fd77::1]:9 iif t0
+        udp fd01::9 [fd77::1]:9 iif t0
+        udp fd00::8 [fd01::1]:9 iif t0
+        """,
+    ),
 }

@@ -290,6 +290,7 @@ CASES = {
 
 ALL = CASES | cases_incoming.CASES | cases_ipv6.CASES
 
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:
     lines, asks = ALL[name]
