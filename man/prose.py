@@ -317,6 +317,10 @@ The numbers are of both families. A next hop with an IPv6 gateway, or added with
 of IPv6; a blackhole, too. As in Linux, a next hop goes when its interface goes down, is deleted or
 loses its carrier; a group goes with its last member. An address may go, and the next hops stay.
 
+show and flush take all next hops, those that go by an interface (dev), or groups; with -4 or -6,
+those of that family, which a group is not of. With id it is that one alone. As ip does, flush says
+how many it deleted; with -s it says which.
+
 Unlike in Linux, a route of IPv4 cannot use a gateway of IPv6, and the number has to be said.
 """,
     "neigh": """

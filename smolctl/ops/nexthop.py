@@ -16,9 +16,29 @@ from smolctl.wire.address import IPV4, IPV6, format_address
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the objects by their numbers, as ``ip -j nexthop``; with -4 or -6, no groups."""
+    return [_row(each) for each in _matching(ctx, args)]
+
+
+def get(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return one object."""
+    return [_row(ctx.stack.next_hops.get(_ident(args)))]
+
+
+def _matching(ctx: Context, args: Args) -> list[NextHopObject]:
+    """Return the objects that are meant; a number says it alone (iproute2 ``ipnh_list_flush``)."""
     objects, ident = ctx.stack.next_hops, args.integer("id", 1, ID_MAX)
-    found = objects if ident is None else [objects.get(ident)]
-    return [_row(each) for each in found if args.family in (None, each.family)]
+    if ident is not None:
+        return [objects.get(ident)]
+    dev, groups = args.device(), args.flag("groups")
+    if dev is not None:
+        ctx.stack.interface(dev)
+    return [
+        each
+        for each in objects
+        if args.family in (None, each.family)
+        and dev in (None, each.dev)
+        and not (groups and not each.members)
+    ]
 
 
 def _row(each: NextHopObject) -> Row:
@@ -58,9 +78,18 @@ def _put(ctx: Context, args: Args, *, replace: bool) -> Iterable[Row]:
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an object with the routes that use it."""
     gone = ctx.stack.next_hops.get(_ident(args))
-    ctx.stack.next_hops.remove(gone.ident)
+    return _remove(ctx, [gone])
+
+
+def flush(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete every object that matches, with the routes that use it."""
+    return _remove(ctx, _matching(ctx, args))
+
+
+def _remove(ctx: Context, gone: list[NextHopObject]) -> list[Row]:
+    ctx.stack.next_hops.remove({each.ident for each in gone})
     ctx.stack.generation.touch()
-    return [_row(gone)]
+    return [_row(each) for each in gone]
 
 
 def _ident(args: Args) -> int:

@@ -68,6 +68,7 @@ _ADDR_SELECT = (
 )
 _ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop nhid family"
 _NEXTHOP = "id via dev onlink blackhole group family"
+_NEXTHOP_SELECT = "id dev groups family"
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric family"
 _ROUTE_GET = "dst src dev iif tos ipproto sport dport mark uid fibmatch candidates family"
 _RULE_SELECT = (
@@ -121,10 +122,12 @@ OPS: dict[str, Operation] = {
     "route.del": Operation("route.delete", _ROUTE),
     "route.get": Operation("route_get.get", _ROUTE_GET),
     "route.flush": Operation("route.flush", _ROUTE_SELECT + " quiet"),
-    "nexthop.show": Operation("nexthop.show", "id family"),
+    "nexthop.show": Operation("nexthop.show", _NEXTHOP_SELECT),
+    "nexthop.get": Operation("nexthop.get", "id family"),
     "nexthop.add": Operation("nexthop.add", _NEXTHOP),
     "nexthop.replace": Operation("nexthop.replace", _NEXTHOP),
     "nexthop.del": Operation("nexthop.delete", "id family"),
+    "nexthop.flush": Operation("nexthop.flush", _NEXTHOP_SELECT),
     "rule.show": Operation("rule.show", _RULE_SELECT + " details"),
     "rule.add": Operation("rule.add", _RULE),
     "rule.del": Operation("rule.delete", _RULE),

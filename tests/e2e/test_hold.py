@@ -64,7 +64,7 @@ def test_every_command_of_the_tree_is_measured() -> None:
     # These are no affair of a stack that runs.
     small |= {f"lab {verb}" for verb in ("run", "list", "show", "new", "compare", "up", "down")}
     small |= {f"addrlabel {verb}" for verb in ("show", "add", "del", "flush")}
-    small |= {f"nexthop {verb}" for verb in ("show", "add", "replace", "del")}
+    small |= {f"nexthop {verb}" for verb in ("show", "get", "add", "replace", "del", "flush")}
     assert [verb.path for verb in all_verbs() if verb.path not in measured | small] == []
 
 

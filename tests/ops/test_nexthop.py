@@ -7,6 +7,7 @@ from smolctl.errors import (
     InterfaceDown,
     InvalidArgument,
     NetworkUnreachable,
+    NoSuchDevice,
     NotFound,
 )
 from smolctl.ops.restore import restore
@@ -64,6 +65,49 @@ def test_rows_are_those_of_ip(api: Api) -> None:
     ]
     assert [row["id"] for row in api("nexthop.show", family="inet")] == [1, 2, 3, 4, 7]
     assert [row["id"] for row in api("nexthop.show", id="10")] == [10]
+
+
+@pytest.mark.parametrize(
+    ("selectors", "found", "left"),
+    [
+        ({}, [1, 2, 3, 5, 6, 10], []),
+        ({"dev": "t1"}, [1, 5, 6], [2, 3, 10]),
+        ({"dev": "lo"}, [], [1, 2, 3, 5, 6, 10]),
+        ({"groups": True}, [10], [1, 2, 3, 5, 6]),
+        ({"groups": True, "dev": "t1"}, [], [1, 2, 3, 5, 6, 10]),
+        ({"groups": True, "family": "inet"}, [], [1, 2, 3, 5, 6, 10]),
+        ({"family": "inet"}, [1, 2, 3], [5, 6]),
+        ({"family": "inet6", "dev": "t1"}, [5, 6], [1, 2, 3, 10]),
+        ({"id": "2", "dev": "t1"}, [2], [1, 3, 5, 6, 10]),
+    ],
+)
+def test_what_show_selects_flush_deletes(
+    api: Api, selectors: Row, found: list[int], left: list[int]
+) -> None:
+    shown = api("nexthop.show", **selectors)
+    assert [row["id"] for row in shown] == found
+    assert api("nexthop.flush", **selectors) == shown
+    assert [row["id"] for row in api("nexthop.show")] == left
+
+
+def test_one_is_got_by_its_number(api: Api) -> None:
+    assert api("nexthop.get", id="10") == api("nexthop.show", id="10")
+    for op in ("nexthop.show", "nexthop.get", "nexthop.flush"):
+        with pytest.raises(NotFound, match="no next hop with id 99"):
+            api(op, id="99")
+    for op in ("nexthop.show", "nexthop.flush"):
+        with pytest.raises(NoSuchDevice, match="nope"):
+            api(op, dev="nope")
+
+
+def test_routes_go_with_what_is_flushed(api: Api) -> None:
+    for number, nhid in enumerate((1, 2, 3, 10)):
+        api("route.add", dst=f"10.{20 + number}.0.0/16", nhid=str(nhid))
+    api("nexthop.flush", dev="t1")
+    assert [row["nhid"] for row in made_of(api)] == [2, 3, 10]
+    assert [hops(row) for row in made_of(api)[::2]] == [[OTHER], [OTHER]]
+    api("nexthop.flush")
+    assert made_of(api) == []
 
 
 def test_a_route_is_shown_with_its_object(api: Api) -> None:
@@ -234,7 +278,7 @@ def test_a_snapshot_has_objects_and_their_routes(api: Api) -> None:
     api("route.add", dst="10.20.0.0/16", nhid="10")
     copy = restore(snapshot_of(api), api.clock.now)
     assert list(copy.next_hops) == list(api.stack.next_hops)
-    copy.next_hops.remove(1)
+    copy.next_hops.remove({1})
     (route,) = [route for route in copy.ipv4.fib if route.nhid]
     assert not isinstance(route, Multipath)
     assert len(made_of(api)[0]["nexthops"]) == 2
@@ -243,7 +287,7 @@ def test_a_snapshot_has_objects_and_their_routes(api: Api) -> None:
 def test_changes_of_a_copy_do_not_reach_the_stack(api: Api) -> None:
     api("route.add", dst="10.20.0.0/16", nhid="10")
     clone = clone_for_changes(api.stack)
-    clone.next_hops.remove(1)
+    clone.next_hops.remove({1})
     assert [route.via is not None for route in clone.ipv4.fib if route.nhid] == [True]
     assert [row["id"] for row in api("nexthop.show")] == [1, 2, 3, 5, 6, 10]
     assert hops(made_of(api)[0]) == [PEER, OTHER]

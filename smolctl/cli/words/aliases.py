@@ -51,12 +51,13 @@ VERB_HABITS = {
 """The same for the verbs of any noun that has the verb that is meant."""
 
 UNSUPPORTED = {
-    "smolctl": "amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"
+    "smolctl": "amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns"
     " ntable ntbl sr tap tcp_metrics tcpmetrics token tunnel tuntap tunl vrf xfrm",
     "link": "afstats property xstats",
     "addr": "save restore showdump",
     "route": "prepend pre save restore showdump",
     "rule": "save restore",
+    "nexthop": "bucket",
 }
 """Nouns and verbs of ip that are refused by name."""
 

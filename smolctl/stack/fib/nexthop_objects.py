@@ -81,26 +81,28 @@ class NextHopObjects:
         if known:
             self._follow({new.ident, *self.groups_of(new.ident)})
 
-    def remove(self, ident: int) -> None:
-        """Take an object away, with its routes; a group goes with its last member.
+    def remove(self, idents: set[int]) -> None:
+        """Take objects away, with their routes; a group goes with its last member.
 
         Source: Linux ``remove_nexthop``, ``remove_nh_grp_entry``.
         """
-        groups = self.groups_of(ident)
-        del self._all[ident]
-        for group in groups:
-            old = self._all[group]
-            left = tuple(member for member in old.members if member[0] != ident)
+        if not idents:
+            return
+        changed = set(idents)
+        for ident in idents:
+            del self._all[ident]
+        for old in [each for each in self if not idents.isdisjoint(dict(each.members))]:
+            changed.add(old.ident)
+            left = tuple(member for member in old.members if member[0] not in idents)
             if left:
-                self._all[group] = old._replace(members=left)
+                self._all[old.ident] = old._replace(members=left)
             else:
-                del self._all[group]
-        self._follow({ident, *groups})
+                del self._all[old.ident]
+        self._follow(changed)
 
     def flush(self, dev: str) -> None:
         """Take away what goes by an interface (Linux ``nexthop_flush_dev``)."""
-        for each in [each for each in self if each.dev == dev]:
-            self.remove(each.ident)
+        self.remove({each.ident for each in self if each.dev == dev})
 
     def groups_of(self, ident: int) -> list[int]:
         """Return the numbers of the groups that an object is a member of."""
