@@ -52,15 +52,19 @@ def forked(server: str, netns: int, args: list[str]) -> tuple[_socket.socket, in
 
 def main(server: str, netns: str, python: str, *args: str) -> None:
     """Be as the command: get its signals, and end as it does."""
+    # A signal that comes before it is known who gets it waits.
+    unblocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
     try:
         connection, pid = forked(server, int(netns), list(args)) if is_usual() else (None, 0)
     except OSError:
         connection, pid = None, 0
     if connection is None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, unblocked)
         posix.execv(python, [python, "-m", "smolctl", *args])
     for number in _FORWARDED:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, lambda each, _: posix.kill(pid, each))
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, unblocked)
     status = int(connection.recv(32) or b"120")
     if status < 0:
         _signal.signal(-status, _signal.SIG_DFL)
