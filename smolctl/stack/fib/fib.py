@@ -65,6 +65,7 @@ class Fib:
         group_of: tells the group of a link.
         ignored_links: links without carrier whose routes do not count
             (ip.ignore_routes_with_linkdown); changed by ``ignore_links`` alone.
+        custom_local: somebody has added a route of type local (Linux fib_has_custom_local_routes).
         refuses_by_any: a route that refuses matches whatever the device.
     """
 
@@ -89,6 +90,7 @@ class Fib:
         }
         self._bind_answers()
         self.merged = self.usual_rules = True
+        self.custom_local = False
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
         self.ignored_links: frozenset[str] = frozenset()
@@ -343,6 +345,8 @@ class Fib:
             self.multipaths.append(route)
         if changed:
             self._count(route, 1)
+            if route.type is RouteType.LOCAL and route.protocol != KERNEL:
+                self.custom_local = True
         if replaced is not None:
             self._count(replaced, -1)
         if changed and self.on_change is not None:

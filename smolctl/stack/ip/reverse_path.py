@@ -48,7 +48,9 @@ def takes_broadcast(net: Network, interface: Interface, out: str = OUTPUT) -> bo
 
     Source: Linux ``fib_validate_source``.
     """
-    asked = interface.settings["ip.rp_filter"] or not net.fib.usual_rules
+    custom = not net.fib.usual_rules or net.fib.custom_local
+    checked = custom and not interface.settings["ip.accept_local"]
+    asked = checked or interface.settings["ip.rp_filter"]
     back = out == interface.name and interface.settings["ip.send_redirects"]
     return bool(net.settings["ip.broadcast_source"]) and not (asked or back)
 

@@ -64,7 +64,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         key = key._replace(oif=dev)
     bound = net.interfaces.named(dev) if dev is not None else None
     if bound is not None and not bound.up:
-        return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": dst})
+        return _by_link_down(net, key, bound)
     if is_multicast(dst) or is_limited_broadcast(dst):
         # A group is reached by the interface the sender named, by device or by source address.
         out = bound or (net.interface_of(src) if src is not None else None)
@@ -97,6 +97,16 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
         return _to_ourselves(net, route, dst, source, dev)
     return _by_route(net, route, dst, src)
+
+
+def _by_link_down(net: Network, key: RouteKey, bound: Interface) -> Refusal:
+    """Return why nothing is sent by a link that is down.
+
+    Linux ``ip6_route_output_flags`` does not look at the link, so that a rule may refuse before.
+    """
+    found = None if net.assumes_on_link else net.lookup(key)
+    ruled = _refusal(found, key.dst) if isinstance(found, RuleRefusal) else None
+    return ruled or Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": key.dst})
 
 
 def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
@@ -190,7 +200,7 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
         if src is not None and not net.fib.is_local(src):
             return not_ours(net, src)  # it was, and is tentative now
     if src is None:
-        src = net.select_source(out, dst, via, route.scope)
+        src = net.select_source(out, dst, route.via, route.scope)  # Linux fib_result_prefsrc
     mtu = _mtu(net, out, dst, next_hop, route)
     return _checked(net, Way(kind, out, dst, next_hop, src, route, *mtu, redirected=redirected))
 

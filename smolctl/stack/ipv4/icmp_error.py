@@ -1,6 +1,7 @@
 """ICMP errors out: when a packet is answered with one, and when RFC 1122 forbids it."""
 
 from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
@@ -46,7 +47,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     header, now = packet.header, packet.now
     if not may_answer(net, packet, _suppressed(net, packet), limited=kind not in _UNLIMITED):
         return
-    src = header.dst if net.fib.is_local(header.dst) else None
+    src = _source(net, packet)
     # As Linux icmp_send: the options go back as in an answer, and count for the length.
     options = answering(header)
     hop = header.src if options.hop is None else options.hop
@@ -68,6 +69,19 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     net.recorder.count("icmp.errors_sent")
+
+
+def _source(net: Network, packet: Packet) -> int | None:
+    """Return the address that an error must come from; None for that of the way it takes.
+
+    Source: Linux ``icmp_send``.
+    """
+    header, source = packet.header, None
+    if net.fib.is_local(header.dst):
+        source = header.dst
+    elif net.settings["icmp.inbound_source"] and not packet.looped:
+        source = net.select_source(packet.interface, header.src, header.src, Scope.LINK)
+    return source or None
 
 
 def _tos(net: Network, tos: int) -> int:

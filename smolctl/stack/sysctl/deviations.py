@@ -61,7 +61,8 @@ DEVIATIONS = (
               "taken; an answer has no way", "dropped and named: RFC 4291 2.5.2; somebody has our"
               " address", "ip6.check_source", "0"),
     Deviation("a packet, or ARP, from the broadcast address of a connected network",
-              "taken where ip.rp_filter is 0, no rule was added, and it does not leave by its link",
+              "taken where ip.rp_filter is 0, no rule or local route was added, and it does not"
+              " leave by its link",
               "dropped: RFC 1122 3.2.1.3", "ip.broadcast_source", "1"),
     Deviation("an IPv6 packet without a way, and no address to send from",
               "EADDRNOTAVAIL", "the missing way is told: that is what to mend first",

@@ -25,6 +25,12 @@ ICMP_SYSCTLS: tuple[Sysctl, ...] = (
         ("zero", "control"),
     ),
     Sysctl(
+        "icmp.inbound_source", 0, "flag", 0, 1,
+        "send errors from an address of the interface by which their packet came in, not of the one"
+        " by which they leave",
+        "RFC 1812 4.3.2.4; Linux icmp_errors_use_inbound_ifaddr", "0", "0",
+    ),
+    Sysctl(
         "icmp.msgs_burst", 50, "messages", 0, 1_000_000,
         "ICMP errors that may leave at once, all destinations together",
         "RFC 1812 4.3.2.8; Linux icmp_msgs_burst", "50", "no limit",

@@ -91,4 +91,97 @@ CASES = {
         udp 10.6.0.4 10.5.0.1:9 iif t0
         """,
     ),
+    "a broadcast address is no source where a local route was added, unless ours are, too": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0 brd +
+        addr add 10.1.0.1/24 dev t1 brd +
+        route add local 172.17.0.0/16 dev lo
+        socket udp 0.0.0.0 7000
+        sysctl ipv4/conf/t1/accept_local=1
+        """,
+        """
+        udp 10.0.0.255 10.0.0.1:7000 iif t0
+        arp 10.0.0.255 10.0.0.1 iif t0
+        udp 10.1.0.255 10.1.0.1:7000 iif t1
+        arp 10.1.0.255 10.1.0.1 iif t1
+        """,
+    ),
+    "with rules, a broadcast address is a source where our own addresses are": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0 brd +
+        socket udp 0.0.0.0 7000
+        rule add priority 10 lookup 100
+        sysctl ipv4/conf/t0/accept_local=1
+        """,
+        """
+        udp 10.0.0.255 10.0.0.1:7000 iif t0
+        arp 10.0.0.255 10.0.0.1 iif t0
+        """,
+    ),
+    "an error comes from the link by which its packet came in, if that is wanted": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        tap t2 02:00:00:00:00:12
+        sysctl ipv4/ip_forward=1
+        sysctl ipv4/icmp_errors_use_inbound_ifaddr=1
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.0.7.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        """,
+        """
+        udp 10.0.7.9 10.9.0.1:9 iif t0
+        udp 10.0.0.9 10.9.0.1:9 iif t1
+        udp 10.0.0.9 10.1.0.9:9 iif t1 ttl 1
+        udp 10.0.0.9 10.1.0.1:9 iif t1
+        udp 10.0.0.9 10.0.0.8:9 iif t0
+        udp 10.0.0.9 10.9.0.1:9 iif t2
+        """,
+    ),
+    "a route by a gateway of our own has packets sent from that": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 172.16.0.5/12 dev t0
+        addr add 10.0.3.7/24 dev t0
+        route add default via 10.0.3.7
+        """,
+        """
+        udp any 10.99.0.1:9
+        tcp any 10.99.0.1:9
+        icmp any 239.1.1.1
+        """,
+    ),
+    "of several links that have the source, the last one sends to groups": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        tap t2 02:00:00:00:00:12
+        addr add 10.0.3.7/32 dev t0
+        addr add 10.0.3.7/32 dev t1
+        addr add 10.0.3.8/32 dev t2
+        """,
+        """
+        udp 10.0.3.7 239.1.2.3:9
+        udp 10.0.3.7 255.255.255.255:9 broadcast
+        """,
+    ),
+    "a rule of IPv6 refuses before a link that is down is looked at": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11 down
+        addr add fd00::1/64 dev t0 nodad
+        addr add 10.0.0.1/24 dev t0
+        -6 rule add priority 10 to fd09::/16 prohibit
+        -4 rule add priority 10 to 10.9.0.0/16 prohibit
+        """,
+        """
+        udp any [fd09::1]:9 dev t1
+        tcp any [fd09::1]:9 dev t1
+        udp any [fd08::1]:9 dev t1
+        udp any 10.9.0.1:9 dev t1
+        """,
+    ),
 }  # fmt: skip

@@ -27,9 +27,10 @@ _PATIENCE_S = 10.0
 QUIET = {
     "ipv4/tcp_synack_retries": "0",
     "ipv4/ping_group_range": "0 2147483647",
-    # Whoever waits for a neighbor that is forgotten is sent an error, too (arp_error_report).
+    # No error is counted: whoever waits for a neighbor that is forgotten is sent one, too
+    # (arp_error_report). A limit of 0 would be none for errors alone, and leave no redirect.
     "ipv4/icmp_ratemask": "0",
-    "ipv6/icmp/ratemask": "127",  # of no type; no rate at all would take what redirects spend
+    "ipv6/icmp/ratemask": "255",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/router_solicitations": "0",
     "ipv6/conf/all/accept_dad": "0",

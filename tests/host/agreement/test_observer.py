@@ -31,7 +31,7 @@ HOST = Host(
         "neigh add 10.0.0.2 lladdr 02:00:00:00:00:72 dev t0",
         "neigh add 10.1.0.7 lladdr 02:00:00:00:00:77 dev v0",
     ),
-    sysctls=(("ipv4/ip_forward", "1"),),
+    sysctls=(("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")),
     sockets=(
         SocketSpec("udp", "0.0.0.0", 7000),
         SocketSpec("tcp", "0.0.0.0", 80),
@@ -130,3 +130,7 @@ def test_nobody_is_limited_by_what_was_asked_before(observer: Observer) -> None:
     waits = [received("udp", f"10.1.0.{number}", 9) for number in range(20, 40)]
     assert all(observer.ask(each) for each in waits)
     assert observer.ask(received("udp", "10.1.0.7", ttl=1))
+    # A redirect is limited, too: its host is asked for.
+    assert observer.ask(received("udp", "fd00::1", 9, src="fd00::7"))
+    seen = observer.ask(received("udp", "fd00::8", 9, src="fd00::7"))
+    assert any(told.startswith("t0> who-has fd00::7 ") for told in seen)
