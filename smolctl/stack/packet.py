@@ -75,7 +75,8 @@ class Packet:
         data: an IP packet, header first, or ARP; of one that came in with padding until ``header``
             is known.
         interface: by which it came in, or leaves.
-        entrance: by which it came in, also when it was sent on.
+        entrance: by which it came in, also when it was sent on; as sockets see it: what was sent
+            from here to an address of ours came in by that one's link (Linux ``inet_iif``).
         now: ns, of this turn.
 
     Attributes:

@@ -33,6 +33,7 @@ keys = st.builds(
     dport=st.integers(0, 3),
     tos=st.sampled_from((0, 16)),
     uid=st.integers(0, 3),
+    loose=st.just(False),
 )
 ports = st.none() | st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda p: (min(p), max(p)))
 rules = st.builds(

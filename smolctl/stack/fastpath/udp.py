@@ -60,6 +60,7 @@ class LocalFlow:
         queue: what comes back by the loopback, which must not be overtaken.
         target: who gets them.
         headers_len: bytes of the headers that are left out.
+        dev: the interface by which sockets see it come in.
     """
 
     generation: int
@@ -72,6 +73,7 @@ class LocalFlow:
     dport: int
     max_payload: int
     headers_len: int
+    dev: str
 
     def send(self, socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Deliver a datagram; False leaves it to the layered path, nothing done."""
@@ -80,9 +82,7 @@ class LocalFlow:
         queue_bytes = target.queue_bytes + size + DATAGRAM_OVERHEAD
         if queue_bytes > target.rcvbuf or size > self.max_payload or self.queue:
             return False
-        target.queue.append(
-            (payload, self.src, self.sport, self.dst, self.dport, self.out.name, now)
-        )
+        target.queue.append((payload, self.src, self.sport, self.dst, self.dport, self.dev, now))
         target.queue_bytes = queue_bytes
         target.rx_datagrams += 1
         socket.tx_datagrams += 1
@@ -100,7 +100,7 @@ class LocalFlow:
         queue_bytes = target.queue_bytes + total + count * DATAGRAM_OVERHEAD
         if queue_bytes > target.rcvbuf or self.queue or max(map(len, payloads)) > self.max_payload:
             return _send_each(self, socket, payloads, now)
-        src, sport, dst, dport, dev = self.src, self.sport, self.dst, self.dport, self.out.name
+        src, sport, dst, dport, dev = self.src, self.sport, self.dst, self.dport, self.dev
         target.queue.extend([(each, src, sport, dst, dport, dev, now) for each in payloads])
         target.queue_bytes = queue_bytes
         target.rx_datagrams += count
@@ -278,12 +278,12 @@ def learn_output(
     limit = room(net, way)
     generation, sport = udp.generation.number, socket.port
     if out.medium is Medium.IP:
-        target = udp.lookup(src, sport, dst, dport, out.name)
+        target = udp.lookup(src, sport, dst, dport, way.home)
         if target is not None and way.type is WayType.LOCAL and not target.detailed:
             headers_len = net.header_len + HEADER_LEN
             socket.flows[dst, dport, asked_src] = LocalFlow(
                 generation, out, net.loopback.queue, target, src, sport, dst, dport, limit,
-                headers_len,
+                headers_len, way.home,
             )  # fmt: skip
         return
     if way.type is WayType.LOCAL:  # to our own address of this link, and not onto it

@@ -62,7 +62,7 @@ def _join(net: Network, complete: Complete, last: Packet) -> WholePacket:
     net.recorder.count("ip.datagrams_reassembled")
     whole = Packet(data, last.interface, now, trace, net.recorder)
     whole.header, whole.looped, whole.to_all = header, last.looped, last.to_all
-    whole.mark = last.mark
+    whole.mark, whole.entrance = last.mark, last.entrance
     whole.sender, whole.about = fragments[0].packet.sender, fragments[0].packet.about
     # A broadcast is one if any part of it is: nothing but a datagram for us alone is answered.
     whole.pkt_type = max(fragment.packet.pkt_type for fragment in fragments)

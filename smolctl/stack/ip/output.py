@@ -19,6 +19,7 @@ from smolctl.stack.trace.trace import Direction, Trace
 TRANSPORT_HEADER_LEN = 8
 """Bytes of a UDP header, and of ICMP's."""
 _OUT, _MULTICAST, _PROBE = Direction.OUT, WayType.MULTICAST, Pmtudisc.PROBE
+_LOCAL = WayType.LOCAL
 
 
 class FamilyPart(NamedTuple):
@@ -116,6 +117,13 @@ def checked_source(
     if refusal is not None or way.src is None:
         refuse(net.recorder, refusal or Refusal(reason.TX_NO_SOURCE, name, {}), now, trace)
     return way.src
+
+
+def stay_inside(net: Network, packet: Packet, way: Way, ethertype: int) -> None:
+    """Have a packet come back in by the loopback; one for an address of ours by that one's link."""
+    if way.type is _LOCAL:
+        packet.entrance = net.interfaces.get(way.home, packet.interface)
+    net.loopback.output(packet, ethertype)
 
 
 def loop_copy(net: Network, packet: Packet, ethertype: int) -> None:

@@ -20,7 +20,7 @@ def sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
     transport = net.transports.get(quote.protocol)
     if transport is None or not net.fib.is_local(quote.src):
         return None
-    return transport.sender_of(quote, packet.interface.name)
+    return transport.sender_of(quote, packet.entrance.name)
 
 
 def unmatched(net: Network, quote: Quote, echo: tuple[int, int]) -> dict[str, object]:
@@ -80,9 +80,17 @@ def number_of(quote: Quote) -> int:
 
 
 def is_deaf(net: Network, sender: Sender, quote: Quote) -> bool:
-    """Tell whether the error passes a socket by, as it comes by ``lo`` (Linux __udp4_lib_err)."""
+    """Tell whether an error of our own passes a socket by that is bound to a device.
+
+    It comes by the link of the address that it is for, and for UDP over IPv4 by ``lo``. Source:
+    Linux ``__udp4_lib_err``, ``__udp6_lib_err``, ``tcp_v4_err``, ``ping_lookup``.
+    """
     bound = sender.dev is not None and not net.settings["udp.tell_bound"]
-    return bound and net.family is IPV4 and quote.protocol == Protocol.UDP
+    came_by: str | None = net.interfaces.loopback.name
+    if bound and not (net.family is IPV4 and quote.protocol == Protocol.UDP):
+        own = net.fib.own(quote.src)
+        came_by = sender.dev if own is None else own.dev
+    return bound and sender.dev != came_by
 
 
 def tell_unreachable(net: Network, packet: Packet, quote: Quote | None, detail: Detail) -> None:

@@ -50,6 +50,15 @@ class Way(NamedTuple):
         """Return the next hop when it is not the destination itself."""
         return self.next_hop if self.next_hop != self.dst else None
 
+    @property
+    def home(self) -> str:
+        """Return the interface that has the destination, of a packet that stays inside.
+
+        Source: Linux ``ip_route_output_key_hash_rcu`` (orig_oif), rt6i_idev.
+        """
+        route = self.route
+        return self.interface.name if route is None or route.dev is None else route.dev
+
 
 class Refusal(NamedTuple):
     """A packet goes no way, for this reason; ``values`` are for its texts."""

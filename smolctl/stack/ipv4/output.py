@@ -15,6 +15,7 @@ from smolctl.stack.ip.output import (
     loop_copy,
     mtu_of,
     refuse,
+    stay_inside,
 )
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
@@ -129,7 +130,7 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     Raises: as ``Neighbors.output``.
     """
     if packet.interface.medium is _LOOPBACK:
-        net.loopback.output(packet, _IPV4)
+        stay_inside(net, packet, way, _IPV4)
     elif way.type is _UNICAST:
         net.neighbors.output(packet, way.next_hop)
     else:

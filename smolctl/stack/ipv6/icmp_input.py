@@ -6,6 +6,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.quoted import (
     error_values,
+    is_deaf,
     learn_path_mtu,
     number_of,
     sender_of,
@@ -87,7 +88,7 @@ def _echo_request(net: Network, packet: Packet) -> None:
     tos, mark = header.dscp_ecn, net.mark_of_answer(packet)
     # What was heard on a link goes back by it, if no other way is better; from no address yet, or
     # to one that is of a link, by no other (Linux icmpv6_echo_reply, ip6_route_output_flags).
-    dev, loose = packet.interface.name, own is not None and not net.needs_dev(header.src)
+    dev, loose = packet.entrance.name, own is not None and not net.needs_dev(header.src)
     how = SendOptions(own, dev, tos=tos, flow_label=reflected, mark=mark, loose=loose)
     try:
         icmp6_output(net, reply, header.src, now, how, trace)
@@ -138,7 +139,8 @@ def _error_input(net: Network, packet: Packet) -> None:
         values.update(_too_big_input(net, packet, sender, quote))
     detail = packet.record(why, **values)
     # Who lets routers fragment is not told that one did not (Linux __udp6_lib_err).
-    if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
+    deaf = packet.looped and is_deaf(net, sender, quote)
+    if not deaf and (not too_big or sender.pmtudisc is not Pmtudisc.DONT):
         number = number_of(quote)
         sender.fail(DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now))
     if why is not reason.ICMP6_ERROR_UNKNOWN:  # which is a fate of its own

@@ -14,6 +14,7 @@ from smolctl.stack.ip.output import (
     loop_copy,
     mtu_of,
     refuse,
+    stay_inside,
 )
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
@@ -115,7 +116,7 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     Raises: as ``Neighbors.output``.
     """
     if packet.interface.medium is _LOOPBACK or way.type is _WAY_LOCAL:
-        net.loopback.output(packet, _IPV6)
+        stay_inside(net, packet, way, _IPV6)
     elif way.type is _MULTICAST:
         ethernet_output(packet, multicast_mac(way.dst), _IPV6)
     else:

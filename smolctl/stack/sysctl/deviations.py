@@ -72,9 +72,9 @@ DEVIATIONS = (
               "asks from any of its addresses", "nd.ask_from_any", "0"),
     Deviation("IPv4 in IEEE 802.3 with SNAP", "dropped", "received: RFC 1122 2.3.3",
               "iface.snap", "0"),
-    Deviation("a UDP socket over IPv4 that is bound to a device, and a neighbor that does not"
-              " answer", "hears nothing: the error comes by `lo`", "is told", "udp.tell_bound",
-              "0"),
+    Deviation("a socket that is bound to a device, and an error of this host, as of a neighbor that"
+              " does not answer", "hears it if it comes by that device: by the one of the sender's"
+              " address, and of UDP over IPv4 by `lo`", "is told", "udp.tell_bound", "0"),
     Deviation("a TCP connection on whose way large packets vanish without a word", "hangs",
               "finds a size that gets through: RFC 4821", "tcp.mtu_probing", "0"),
     # --- what stays ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ UDP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "udp.tell_bound", 1, "flag", 0, 1,
-        "tell a socket that is bound to a device, too, that a neighbor did not answer",
+        "tell a socket that is bound to a device, too, of errors that come from this host",
         "RFC 1122 4.1.3.3", "0", "",
     ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host.agreement import cases_incoming, cases_ipv6
+from tests.host.agreement import cases_incoming, cases_input
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
 from tests.host.agreement.observer import Far
@@ -288,7 +288,7 @@ CASES = {
     ),
 }
 
-ALL = CASES | cases_incoming.CASES | cases_ipv6.CASES
+ALL = CASES | cases_incoming.CASES | cases_input.CASES
 
 
 @pytest.mark.parametrize("name", ALL)

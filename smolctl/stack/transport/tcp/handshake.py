@@ -155,7 +155,7 @@ def listen_input(table: TcpTable, segment: Incoming, ends: Ends) -> None:
     if flags & RST:
         packet.record(reason.TCP_STRAY_RST, **named)
         return
-    listener = table.lookup(peer, peer_port, local, port, packet.interface.name)
+    listener = table.lookup(peer, peer_port, local, port, packet.entrance.name)
     if listener is None:
         if not flags & SYN or flags & ACK:
             reject(table, segment, reason.TCP_NO_CONNECTION, **named)

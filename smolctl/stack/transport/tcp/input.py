@@ -8,7 +8,7 @@ from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.probing import probe_input
 from smolctl.stack.transport.tcp.request import Request
-from smolctl.stack.transport.tcp.reset import ends_of
+from smolctl.stack.transport.tcp.reset import ends_of, reject
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -16,6 +16,7 @@ from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.waiting_input import time_wait_input
 from smolctl.wire import tcp
 from smolctl.wire.fault import WireFault
+from smolctl.wire.tcp import RST
 
 
 def tcp_input(table: TcpTable, packet: Packet) -> None:
@@ -36,7 +37,14 @@ def tcp_input(table: TcpTable, packet: Packet) -> None:
     incoming = Incoming(packet, parsed, tcp.payload(segment, parsed), packet.now)
     ends = ends_of(packet)
     found = table.connections.get(ends)
-    if isinstance(found, TcpSocket):
+    if found is not None and found.dev not in (None, packet.entrance.name):
+        # Linux inet_match. Deviation: the same ends have no second connection by another link.
+        named: dict[str, object] = {"peer": (ends.peer, ends.peer_port), "port": ends.port}
+        if parsed.flags & RST:
+            packet.record(reason.TCP_STRAY_RST, **named, ip=ends.local)
+        else:
+            reject(table, incoming, reason.TCP_NO_CONNECTION, **named, ip=ends.local)
+    elif isinstance(found, TcpSocket):
         if found.state is State.SYN_SENT:
             syn_sent_input(table, found, incoming)
         else:

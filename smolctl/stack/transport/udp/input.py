@@ -23,7 +23,7 @@ _SHOWN_MAX = 4
 
 def udp_input(table: UdpTable, packet: Packet) -> None:
     """Deliver a datagram to the most specific socket; a broadcast to all that match."""
-    header, name = packet.header, packet.interface.name
+    header, name = packet.header, packet.entrance.name
     segment = packet.data[packet.upper :]
     src, dst = header.src, header.dst
     parsed = udp.parse(segment, src, dst)

@@ -1,4 +1,4 @@
-"""Cases of IPv6 in which a twin once differed from the kernel; ``test_cases`` asks them."""
+"""Cases of what comes in, and of IPv6, in which a twin once differed; ``test_cases`` asks them."""
 
 ROUTER = """
 tap t0 02:00:00:00:00:10
@@ -71,6 +71,52 @@ CASES = {
         udp fd00::9 [fd77::1]:9 iif t0
         udp fd01::9 [fd77::1]:9 iif t0
         udp fd00::8 [fd01::1]:9 iif t0
+        """,
+    ),
+    "what stays inside comes in by the link that has its address, for sockets of devices": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        """
+        + "".join(
+            f"socket {proto} {local} {port} dev {dev}\n"
+            for proto in ("udp", "tcp")
+            for local in ("0.0.0.0", "::")
+            for port, dev in ((7001, "t0"), (7002, "t1"), (7003, "lo"))
+        ),
+        "".join(
+            f"{proto} {src} {dst}:{port} {dev}\n"
+            for proto in ("udp", "tcp")
+            for src, dst in (
+                ("any", "10.0.0.1"),
+                ("10.1.0.1", "10.0.0.1"),
+                ("any", "[::1]"),
+                ("any", "[fd00::1]"),
+                ("fd01::1", "[fd00::1]"),
+            )
+            for port in (7001, 7003)
+            for dev in ("", "dev t0", "dev lo")
+        ),
+    ),
+    "errors from inside come by the link that has the address, those of UDP over IPv4 by lo": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        socket tcp :: 7000
+        """,
+        """
+        udp any 10.0.0.1:9 dev lo
+        udp any 127.0.0.1:9 dev lo
+        udp fd01::1 [fd00::1]:9 dev t0
+        udp fd00::1 [fd00::1]:9 dev t0
+        tcp fd01::1 [fd00::1]:7000 dev t0
         """,
     ),
 }
