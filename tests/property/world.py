@@ -115,6 +115,8 @@ SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip.zero_is_own", (0, 1)),
     ("ip.zeronet", (0, 1)),
     ("ip.broadcast_source", (0, 1)),
+    ("icmp6.anycast_source", (0, 1)),
+    ("ip6.check_scope", (0, 1)),
     ("ip6.check_source", (0, 1)),
     ("ip6.source_first", (0, 1)),
     ("ip6.ignore_routes_with_linkdown", (0, 1)),

@@ -339,6 +339,10 @@ class Network(LinkObserver, ABC):
         """Whether packets may have a source address that this stack does not have."""
         return False
 
+    def may_send_from(self, src: int) -> bool:
+        """Tell whether packets may be sent from an address that is not this stack's alone."""
+        return self.sends_for_others or self.is_anycast(src)
+
     @property
     def first_source(self) -> bool:
         """Whether packets are sent from the interface's first address, whatever the next hop."""

@@ -55,7 +55,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
             return meant
         key = meant
     dst, src, dev = key.dst, key.src, key.bound
-    if src is not None and not (net.fib.is_local(src) or net.sends_for_others):
+    if src is not None and not (net.fib.is_local(src) or net.may_send_from(src)):
         return not_ours(net, src, dev)
     if dev is None and net.needs_dev(dst):
         dev = _link_of(net, src)
@@ -263,7 +263,7 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
             net.settings["ip.loopback_leaves"] or _routes_loopback(net, out)
         ):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
-        if src is not None and net.needs_dev(src) and not net.has_address(out, src):
+        if src is not None and _is_beyond_scope(net, out, src):
             return Refusal(reason.TX_BEYOND_SCOPE, out.name, {"ip": src, "dst": dst})
         if src is not None and is_strong(net):
             own = homes(net, src)
@@ -274,8 +274,16 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
 
 
 def _routes_loopback(net: Network, out: Interface) -> bool:
-    """Tell whether 127/8 may be on a link (Linux route_localnet)."""
-    return net.family is IPV4 and bool(out.settings["ip.route_localnet"])
+    """Tell whether 127/8 may be on a link (Linux route_localnet), or packets from ``::1``."""
+    if net.family is IPV4:
+        return bool(out.settings["ip.route_localnet"])
+    return bool(net.settings["ip.loopback_leaves"])
+
+
+def _is_beyond_scope(net: Network, out: Interface, src: int) -> bool:
+    """Tell whether a source address is one of another link, of which it must not leave."""
+    own = not net.needs_dev(src) or net.has_address(out, src)
+    return not own and bool(net.settings["ip6.check_scope"])
 
 
 def _type(dst: int, broadcast: bool) -> WayType:

@@ -50,15 +50,15 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, inbound: Inbound)
     if packet.pkt_type is not PacketType.HOST:
         packet.record(reason.FWD_GROUP_FRAME, ip=header.dst, cause=packet.pkt_type.word)
         return
-    if header.src == UNSPECIFIED6:
-        packet.record(reason.IP6_SRC_UNSPECIFIED, ip=header.dst)
-        return
     if not hop_by_hop_passed(net, packet):
         return
     way, beyond = inbound.onward, None
     if way is None:
         way = chosen(net, packet, key, onward(net, packet.interface, key, inbound.route), _TOLD)
         if way is None:
+            return
+        if header.src == UNSPECIFIED6 and _is_nobody(net, packet, way):
+            packet.record(reason.IP6_SRC_UNSPECIFIED, ip=header.dst)
             return
         beyond = _beyond(packet, way)
         if beyond is None:
@@ -90,6 +90,14 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
         # A link-local address leads to its own link and to no other (RFC 4007 9).
         route = net.lookup(key._replace(oif=interface.name)) if is_link_local(dst) else route
     return way_by(net, interface, key, route, reason.IP6_RULE_REFUSED)
+
+
+def _is_nobody(net: Network, packet: Packet, way: Way) -> bool:
+    """Tell whether a packet from no address is not sent on (RFC 4291 2.5.2).
+
+    Linux ``ip6_forward`` asks only if it goes to another link.
+    """
+    return way.interface is not packet.interface or bool(net.settings["ip6.check_source"])
 
 
 def _beyond(packet: Packet, way: Way) -> Refusal | None:

@@ -6,12 +6,10 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
-from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.trace import Direction
-from smolctl.wire import icmpv6, ipv6
+from smolctl.wire import icmpv6
 from smolctl.wire.address import UNSPECIFIED6, is_multicast
 from smolctl.wire.icmpv6 import ParameterProblem, TimeExceeded, Type, Unreachable
 from smolctl.wire.ipv6 import NextHeader
@@ -48,25 +46,27 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     header, now = packet.header, packet.now
     if not may_answer(net, packet, _suppressed(net, packet, kind), limited=kind not in _UNLIMITED):
         return
-    # RFC 4443 2.2: from the address that the packet was sent to, if it is ours. A route of type
-    # local makes none (Linux icmp6_send: ipv6_chk_addr, ipv6_chk_acast_addr_src).
-    own = net.is_bindable(header.dst) or net.is_anycast(header.dst)
-    src = header.dst if own else _entrance_address(net, packet)
+    src = header.dst if _is_source(net, header.dst) else _entrance_address(net, packet)
     dev = packet.entrance.name if net.needs_dev(header.src) else None
     how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
-    key = RouteKey(header.src, src, dev, mark=how.mark, protocol=NextHeader.ICMPV6)
-    way = route_output(net, key)
-    room = icmpv6.QUOTE_MAX
-    if isinstance(way, Way):
-        room = min(room, way.mtu - ipv6.HEADER_LEN - icmpv6.HEADER_LEN)
     icmp_type, code = _TYPES[kind]
-    message = icmpv6.Icmpv6Message(icmp_type, code, rest, packet.data[:room])
+    message = icmpv6.Icmpv6Message(icmp_type, code, rest, packet.data[: icmpv6.QUOTE_MAX])
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
         icmp6_output(net, message, header.src, now, how, trace, packet)
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.errors_sent")
+
+
+def _is_source(net: Network, address: int) -> bool:
+    """Tell whether errors about packets to an address come from there: it is ours (RFC 4443 2.2).
+
+    A route of type local makes none. Source: Linux ``ipv6_chk_addr``, ``ipv6_chk_acast_addr_src``.
+    """
+    if net.is_anycast(address):
+        return bool(net.settings["icmp6.anycast_source"])
+    return net.is_bindable(address)
 
 
 def _entrance_address(net: Network, packet: Packet) -> int | None:

@@ -155,7 +155,7 @@ def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         return martian
     if is_multicast(key.dst):
         return _judge_group(net, packet, key)
-    if key.dst == UNSPECIFIED6:
+    if key.dst == UNSPECIFIED6 and net.settings["ip6.check_source"]:
         return refuse(reason.IP6_DST_INVALID)
     return route_input(net, packet, key)
 

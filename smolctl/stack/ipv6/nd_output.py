@@ -1,5 +1,7 @@
 """Neighbor discovery output: solicitations and advertisements (RFC 4861 7.2.2, 7.2.4)."""
 
+from smolctl.stack import reason
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.quoted import tell_unreachable
@@ -89,7 +91,13 @@ def advertisement_output(
     Raises: as ``Neighbors.output``.
     """
     # Nothing is sent from an address that other nodes have as well (RFC 4861 7.2.4: valid unicast).
-    src = message.target if net.has_address(out, message.target) else asking_address(out)
+    # Linux ndisc_send_na chooses another one for who asked.
+    src: int | None = message.target
+    if not net.has_address(out, message.target):
+        src = net.select_source(out, dst, None, Scope.LINK)
+    if src is None:
+        net.recorder.record(reason.TX_NO_SOURCE, out.name, now, trace, ip=dst, _next_hop=dst)
+        return
     packet = nd_output(net, out, message, src, dst, trace, now)
     packet.answer = trace.cause is not None
     net.recorder.count("nd.advertisements_sent")

@@ -45,7 +45,7 @@ def redirect_sent(net: Network, packet: Packet, way: Way) -> None:
     if not isinstance(route, Route) or route.type is not RouteType.UNICAST:
         return
     back = way_by(net, came_by, key, route, reason.IP6_RULE_REFUSED)
-    if isinstance(back, Refusal) or back.gateway is not None:
+    if isinstance(back, Refusal) or back.route is None or back.route.via is not None:
         return
     if not net.redirects.allow(header.src, now):
         return

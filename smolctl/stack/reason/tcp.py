@@ -52,7 +52,8 @@ TCP_GROUP_ADDRESS = Reason(
     "a segment to a broadcast or multicast address",
     """A TCP connection has exactly two ends. A segment to a group or to everybody on the link
     cannot belong to one, and RFC 9293 3.9.2.3 has it silently discarded (MUST-57). It came in a
-    frame to more than one station, or to such an address.""",
+    frame to more than one station, or to such an address, or to that of all routers of a network
+    (anycast).""",
     why_template=("{peer} sent it to {ip}, and not to this host alone",),
     advice_template=_CAPTURE,
 )  # fmt: skip

@@ -57,9 +57,14 @@ DEVIATIONS = (
     Deviation("a new link-local address", "of no use for one to two seconds, while it is tested",
               "used at once, as RFC 4429 allows: a cable is enough for `ping`",
               "nd.optimistic_dad", "0"),
-    Deviation("IPv6 from one of our own addresses, or from :: and no test of an address",
-              "taken; an answer has no way", "dropped and named: RFC 4291 2.5.2; somebody has our"
-              " address", "ip6.check_source", "0"),
+    Deviation("IPv6 from one of our own addresses, from :: and no test of an address, or to ::",
+              "taken; an answer has no way, or one for ::", "dropped and named: RFC 4291 2.5.2;"
+              " somebody has our address", "ip6.check_source", "0"),
+    Deviation("an ICMPv6 error about a packet to the routers of a network (anycast)",
+              "from that address", "from one of this host alone: RFC 4443 2.2 (b)",
+              "icmp6.anycast_source", "1"),
+    Deviation("an answer from a link-local address of ours, whose way is by another link",
+              "sent", "refused: RFC 4007 9; nobody there could answer", "ip6.check_scope", "0"),
     Deviation("a packet, or ARP, from the broadcast address of a connected network",
               "taken where ip.rp_filter is 0, no rule or local route was added, and it does not"
               " leave by its link",

@@ -5,6 +5,11 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
+        "icmp6.anycast_source", 0, "flag", 0, 1,
+        "send ICMPv6 errors about packets to an anycast address from that address",
+        "RFC 4443 2.2 (b)", "1", "",
+    ),
+    Sysctl(
         "icmp6.echo_ignore_all", 0, "flag", 0, 1, "ignore all ICMPv6 echo requests",
         "RFC 4443 4.2; Linux ipv6 icmp echo_ignore_all", "0", "0",
     ),
@@ -47,8 +52,14 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 3493 5.3; Linux bindv6only", "0", "",
     ),
     Sysctl(
+        "ip6.check_scope", 1, "flag", 0, 1,
+        "send nothing from a link-local address by another link, which answers may have to take",
+        "RFC 4007 9", "0", "",
+    ),
+    Sysctl(
         "ip6.check_source", 1, "flag", 0, 1,
-        "drop IPv6 packets from one of our own addresses, and from :: if they test no address",
+        "drop IPv6 packets from one of our own addresses, from :: if they test no address, and"
+        " to ::",
         "RFC 4291 2.5.2", "0", "",
     ),
     Sysctl(

@@ -25,11 +25,13 @@ CASES = {
         ROUTER
         + """
         route add fd05::/64 via fd00::5
+        route add fd00::5/128 via fd00::5 dev t0 onlink
         route add prohibit fd06::/64
         route add local fd07::/64 dev lo
         """,
         """
         udp fd05::9 [fd00::9]:9 iif t0
+        udp fd00::5 [fd00::9]:9 iif t0
         udp fd06::9 [fd00::8]:9 iif t0
         udp fd07::9 [fd00::7]:9 iif t0
         udp fc99::9 [fd00::6]:9 iif t0
@@ -118,5 +120,71 @@ CASES = {
         udp fd00::1 [fd00::1]:9 dev t0
         tcp fd01::1 [fd00::1]:7000 dev t0
         """,
+    ),
+    "an answer of IPv6 from a link-local address leaves by whatever link leads there": (
+        ROUTER,
+        """
+        udp fd01::9 [fe80::ff:fe00:10]:9 iif t0
+        tcp fd01::9 [fe80::ff:fe00:10]:9 iif t0
+        icmp fd01::9 fe80::ff:fe00:10 iif t0
+        udp fe80::8 [fe80::ff:fe00:11]:9 iif t0 ttl 1
+        """,
+    ),
+    "what is for the routers of a network is answered from there with an error, not TCP": (
+        ROUTER
+        + """
+        neigh add fd00::9 lladdr 02:00:00:00:bb:01 dev t0 nud permanent
+        socket tcp :: 7000
+        """,
+        """
+        tcp fd00::9 [fd00::]:7000 iif t0
+        tcp fd00::9 [fd00::]:9 iif t0
+        udp fd00::9 [fd00::]:9 iif t0
+        udp fd00::9 [fe80::]:9 iif t0
+        udp fd00::9 [fd01::]:9 iif t0
+        """,
+    ),
+    "who asks for a neighbor that has a proxy, or is any router, is answered from near him": (
+        ROUTER
+        + """
+        sysctl ipv6/conf/all/proxy_ndp=1
+        neigh add proxy fd00::5 dev t0
+        """,
+        """
+        nd fd00::9 fd00::5 iif t0
+        nd fe80::9 fd00::5 iif t0
+        nd fd00::8 fd00:: iif t0
+        nd fd00::9 fe80:: iif t0
+        """,
+    ),
+    "packets of IPv6 from and to nobody are routed": (
+        """
+        tun u0
+        tun u1
+        sysctl ipv6/conf/all/forwarding=1
+        addr add fd00::1/64 dev u0 nodad
+        addr add fd01::1/64 dev u1 nodad
+        """,
+        """
+        udp :: [fd00::9]:9 iif u0
+        udp :: [fd00::9]:9 iif u1
+        udp fd00::9 [::]:9 iif u0
+        """,
+    ),
+    "with no address but that of lo, packets of IPv6 are from there": (
+        """
+        tap t0 02:00:00:00:00:10
+        sysctl ipv6/conf/t0/addr_gen_mode=1
+        route add fd00::/64 dev t0
+        neigh add fd00::9 lladdr 02:00:00:00:bb:01 dev t0 nud permanent
+        """,
+        """
+        udp any [fd00::9]:9
+        udp any [fd00::8]:9
+        """,
+    ),
+    "an error of IPv6 is as long as it may be, and cut where its way is smaller": (
+        ROUTER + "route add fd05::/64 via fe80::9 dev t0 mtu 700",
+        "udp fd05::9 [fd00::1]:9 iif t0 size 1300",
     ),
 }

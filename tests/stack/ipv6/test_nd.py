@@ -348,4 +348,4 @@ def test_a_router_answers_for_the_address_of_all_routers_and_overrides_nobody(ho
     assert isinstance(said, NeighborAdvertisement)
     assert (said.router, said.solicited, said.override) == (True, True, False)
     assert (text(said.target), said.options.target) == (anycast, OUR_MAC)
-    assert text(answer.ip.src) == OUR_LINK_LOCAL
+    assert text(answer.ip.src) == OURS6

@@ -12,7 +12,7 @@ from smolctl.wire.ndp import NeighborAdvertisement
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import OTHER_MAC, OUR_MAC, PEER_MAC, ip
 from tests.kit.host6 import (
-    OUR_LINK_LOCAL,
+    OURS6,
     PEER6,
     Host6,
     Seen6,
@@ -54,7 +54,7 @@ def test_a_host_behind_us_is_answered_for_after_a_while() -> None:
     host.wait(1)
     (answer,) = host.sent6()
     # From an address of ours, to who asked; others' entries are not overridden (RFC 4861 7.2.8).
-    assert (answer.dst, answer.ip.src, answer.ip.dst) == (PEER_MAC, ip(OUR_LINK_LOCAL), ip(PEER6))
+    assert (answer.dst, answer.ip.src, answer.ip.dst) == (PEER_MAC, ip(OURS6), ip(PEER6))
     flags = said(answer)
     assert (flags.target, flags.options.target) == (ip(BEHIND), OUR_MAC)
     assert (flags.router, flags.solicited, flags.override) == (False, True, False)

@@ -15,6 +15,7 @@ from smolctl.stack.ipv6.addresses import asking_address
 from smolctl.stack.sysctl.deviations import DEVIATIONS, EXACT
 from smolctl.stack.sysctl.profiles import PROFILES
 from smolctl.stack.sysctl.settings import Settings
+from smolctl.wire.ndp import NeighborSolicitation
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -25,7 +26,7 @@ from tests.kit.host import (
     text,
     udp_frame,
 )  # fmt: skip
-from tests.kit.host6 import OURS6, Host6, udp6_frame
+from tests.kit.host6 import OUR_LINK_LOCAL, OURS6, PEER6, Host6, udp6_frame
 
 EITHER = pytest.mark.parametrize("exact", [False, True], ids=["ours", "linux"])
 
@@ -112,6 +113,28 @@ def test_ipv6_from_ourselves_is_taken(exact: bool) -> None:
     socket = host.socket(7, "::")
     host.receive(udp6_frame(src=OURS6), udp6_frame(src="::"))
     assert socket.rx_datagrams == (2 if exact else 0)
+
+
+@EITHER
+def test_an_answer_from_a_link_local_address_takes_any_link(exact: bool) -> None:
+    host = Host6()
+    as_linux(host, "ip6.check_scope", exact)
+    host.link("tap1")
+    host.route("2001:db8:9::/64", "tap1")
+    host.receive(udp6_frame(src="2001:db8:9::1", dst=OUR_LINK_LOCAL, dport=9))
+    asked = [each for each in host.sent6("tap1") if isinstance(each.nd, NeighborSolicitation)]
+    assert len(asked) == int(exact)
+
+
+@EITHER
+def test_an_error_may_be_from_an_anycast_address(exact: bool) -> None:
+    host = Host6()
+    host.set("ip6.forward", "1")
+    as_linux(host, "icmp6.anycast_source", exact)
+    host.know(PEER6)
+    host.take()
+    host.receive(udp6_frame(dst="2001:db8::", dport=9))
+    assert [text(each.ip.src) for each in host.sent6()] == ["2001:db8::" if exact else OURS6]
 
 
 @EITHER

@@ -155,6 +155,10 @@ def listen_input(table: TcpTable, segment: Incoming, ends: Ends) -> None:
     if flags & RST:
         packet.record(reason.TCP_STRAY_RST, **named)
         return
+    if table.networks.for_address(local).is_anycast(local):
+        # Several nodes have it, and a connection has one (Linux ipv6_unicast_destination).
+        packet.record(reason.TCP_GROUP_ADDRESS, ip=local, peer=(peer, peer_port))
+        return
     listener = table.lookup(peer, peer_port, local, port, packet.entrance.name)
     if listener is None:
         if not flags & SYN or flags & ACK:
