@@ -26,10 +26,7 @@ from smolctl.wire.address import (
     IPV6,
     family_of,
     format_address,
-    is_limited_broadcast,
-    is_loopback,
     is_multicast,
-    is_unspecified,
 )
 
 
@@ -415,17 +412,8 @@ def _deviations(case: Case) -> Iterator[Limit]:
         sent = not case.passages[0].entered and not case.passages[0].arp
         command = f"{case.ip} route get {format_address(case.question.dst)}" if sent else ""
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS, command)
-    if why is not None and why.name in _LOST and _is_lost(case):
-        yield Limit("Linux takes it from its sender, and loses it at a link that is down")
-
     yield from _for_all(case)
     yield from _one_entry(case)
-    six = case.passages[0].family is IPV6
-    asked = case.question
-    if six and asked.proto == "tcp" and asked.src is None and _rules_by_source(case):
-        yield Limit("Linux connects by the way that it found before it chose the source")
-    if six and why is not None and why.name in _REFUSED and _is_for_nobody(case.question.dst):
-        yield Limit("Linux refuses it, too, and may give its sender another error")
 
 
 def _one_entry(case: Case) -> Iterator[Limit]:
@@ -475,29 +463,6 @@ def _last_of(address: Address) -> int | None:
     """Return the last address of a network of IPv4, which is its broadcast address by itself."""
     hosts = (1 << 32 - address.plen) - 1
     return address.local | hosts if hosts > 1 else None
-
-
-def _rules_by_source(case: Case) -> bool:
-    """Tell whether rules of IPv6 select by source."""
-    return any(rule.family == AF_INET6 and rule.src_plen for rule in case.state.rules)
-
-
-_REFUSED = ("tx-no-source", "tx-no-route")
-
-
-def _is_for_nobody(dst: int) -> bool:
-    """Tell whether an address is no single host's."""
-    return is_multicast(dst) or is_unspecified(dst)
-
-
-_LOST = ("tx-iface-down", "tx-no-route", "tx-no-carrier")
-
-
-def _is_lost(case: Case) -> bool:
-    """Tell whether a packet is for ``lo`` or for all, where links are down or lack a signal."""
-    dst = case.question.dst
-    own = any(each.local == dst for each in case.state.addresses)
-    return own or is_loopback(dst) or is_multicast(dst) or is_limited_broadcast(dst)
 
 
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (

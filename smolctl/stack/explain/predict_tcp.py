@@ -8,21 +8,18 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from smolctl.errors import AddressInUse
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Refusal, Way
+from smolctl.stack.ip.way import Refusal
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.trace.facts import Handshake
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
-from smolctl.stack.transport.tcp.opening import no_peer
+from smolctl.stack.transport.tcp.opening import meant_ends, way_to
 from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
-from smolctl.wire.address import family_of
-from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.address import IPV4, family_of
 from smolctl.wire.tcp import SYN, TcpHeader
 
 SOME_PORT = 40_000
@@ -54,19 +51,19 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     """
     src, sport, dst, dport, dev, tos, ttl, mark, uid = attempt
     recorder = net.recorder
-    key = RouteKey(dst, src, dev, OUTPUT, mark, Protocol.TCP, sport, dport, tos, uid)
-    way = route_output(net, key)
-    if isinstance(way, Way):
-        way = no_peer(way) or way
+    if src is not None and net.family is IPV4 and net.is_broadcast(src):
+        src = None  # who is bound to it sends from another address (Linux __inet_bind)
+    socket = tcp.open("the sender", family_of(dst))
+    socket.tos, socket.ttl, socket.reuse = tos, ttl, True
+    socket.mark, socket.uid, socket.port = mark, uid, sport
+    way = way_to(net, socket, *meant_ends(net, src, dst, dev), dport, dev)
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
         trace.flow = Flow("tcp", src, sport, dst, dport, 0)
         recorder.record(way.reason, way.dev, now, trace, **way.values)
         return None
-    socket = tcp.open("the sender", family_of(dst))
-    socket.tos, socket.ttl, socket.reuse = tos, ttl, True
-    socket.mark, socket.uid = mark, uid
-    local = src if src is not None and is_local_at(net, src, dev) else ANY
+    own = src is not None and (net.binds_others or is_local_at(net, src, dev))
+    local = src if own else ANY
     if local is not ANY or sport or dev is not None:
         with suppress(AddressInUse):
             tcp.bind(socket, local, sport, dev)

@@ -9,6 +9,11 @@ Found = Route | RuleRefusal | None
 """A route of any type, a rule that refuses, or nothing."""
 
 
+def is_lost(found: Found) -> bool:
+    """Tell whether a lookup failed: there is no route, or one that refuses."""
+    return found is None or found.type in DEVICELESS
+
+
 def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
     """Return the route of a packet by the rules; by ``key.oif`` if its sender insists on that.
 

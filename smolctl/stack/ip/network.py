@@ -63,8 +63,9 @@ class Network(LinkObserver, ABC):
         forward_sysctl: the sysctl that makes this stack a router.
         linkdown_sysctl: the sysctl by which routes do not count while their link has no carrier.
         hops_sysctls: the sysctls of how far packets go, to one host and to a group.
-        assumes_on_link: where a sender insists on an interface and no route is by it, the
-            destination is assumed to be on its link.
+        trusts_devices: where a sender insists on an interface that is up, groups are reached by it,
+            whatever routes say, and so is a destination that no route by it leads to (Linux
+            ``ip_route_output_key_hash_rcu``).
         fragment_rules: the rules of this family for fragments.
         icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
         nonlocal_sysctl: the sysctl that lets sockets have addresses of others.
@@ -87,7 +88,7 @@ class Network(LinkObserver, ABC):
     loopback_prefix: tuple[int, int]
     max_packet_len: int
     min_mtu: int
-    assumes_on_link: bool
+    trusts_devices: bool
     fragment_rules: FragmentRules
     icmp_limit_sysctl: str
     reflect_sysctl: str
@@ -254,9 +255,12 @@ class Network(LinkObserver, ABC):
             return self.prefer_connected(key, found)
         return found
 
-    def lookup_again(self, key: RouteKey, found: Found) -> Found:
-        """Return the route of a packet whose sender insists on no source, after one that failed."""
-        return found
+    def lookup_to_send(self, key: RouteKey) -> tuple[RouteKey, Found]:
+        """Return the route of a packet of ours, and by which key it was found.
+
+        Where the source had to be chosen first, the key has it.
+        """
+        return key, self.lookup(key)
 
     def prefer_connected(self, key: RouteKey, found: Found) -> Found:
         """Return a connected route instead of one of table main."""
@@ -267,22 +271,28 @@ class Network(LinkObserver, ABC):
                     return near
         return found
 
-    def lacks_source(self, _dst: int) -> bool:
-        """Tell whether that is said of a packet without a way: there is no address to send from."""
+    @property
+    def source_first(self) -> bool:
+        """Whether that is said of a packet without a way: there is no address to send from."""
         return False
 
-    def lacks_groups(self, _interface: Interface) -> bool:
-        """Tell whether no route to groups by an interface counts; IPv4 needs none."""
-        return False
+    def source_to_itself(self, _owner: Interface, dst: int) -> int | None:
+        """Return the source address for a packet to an address of ours on the interface."""
+        return dst
 
-    def meant(self, dst: int, src: int | None) -> int:
+    def meant(self, dst: int, src: int | None, dev: str | None) -> int:
         """Return the address that a sender means: no address is this host itself.
 
-        Source: Linux ``ip_route_output_key_hash_rcu``, ``udpv6_sendmsg``, ``tcp_v6_connect``.
+        Args:
+            dev: the link that it insists on.
         """
         if not (is_unspecified(dst) and self.settings["ip.zero_is_own"]):
             return dst
-        return src or self.loopback_prefix[0]
+        return self.own_address(src, dev)
+
+    @abstractmethod
+    def own_address(self, src: int | None, dev: str | None) -> int:
+        """Return the address by which this host is reached from ``src``, by a link."""
 
     def is_broadcast(self, address: int) -> bool:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""

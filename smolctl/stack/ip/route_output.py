@@ -6,7 +6,7 @@
 from smolctl.errors import AddressNotAvailable
 from smolctl.stack import reason
 from smolctl.stack.fib.exceptions import RouteException
-from smolctl.stack.fib.lookup import Found
+from smolctl.stack.fib.lookup import Found, is_lost
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtu
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope
@@ -25,6 +25,7 @@ from smolctl.wire.address import (
     is_loopback,
     is_multicast,
     is_unspecified,
+    is_zeronet,
 )
 from smolctl.wire.ipv6 import NextHeader
 
@@ -55,6 +56,8 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
             return meant
         key = meant
     dst, src, dev = key.dst, key.src, key.bound
+    if src is not None and (cause := _no_source(net, src)) is not None:
+        return Refusal(reason.TX_SRC_INVALID, dev or "", {"ip": src, "cause": cause})
     if src is not None and not (net.fib.is_local(src) or net.may_send_from(src)):
         return not_ours(net, src, dev)
     if dev is None and net.needs_dev(dst):
@@ -63,50 +66,33 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
             return Refusal(reason.TX_NO_SCOPE, "", {"ip": dst})
         key = key._replace(oif=dev)
     bound = net.interfaces.named(dev) if dev is not None else None
-    if bound is not None and not bound.up:
-        return _by_link_down(net, key, bound)
-    if is_multicast(dst) or is_limited_broadcast(dst):
-        # A group is reached by the interface the sender named, by device or by source address.
-        out = bound or (net.interface_of(src) if src is not None else None)
-        if out is not None and out.up and not net.lacks_groups(out):
-            return _on_link(net, out, dst, src)
+    if net.trusts_devices:
+        if bound is not None and not bound.up:
+            return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": dst})
+        if is_multicast(dst) or is_limited_broadcast(dst):
+            # A group is reached by the interface the sender named, by device or by source address.
+            out = bound or (net.interface_of(src) if src is not None else None)
+            if out is not None and out.up:
+                return _on_link(net, out, dst, src)
     if dev is None and src is not None:
         found = lookup_from(net, key, src)
     else:
-        found = net.lookup(key)
-    lost = _is_lost(found)
-    if lost and src is None:
-        found = net.lookup_again(key, found)
-        lost = _is_lost(found)
-    if bound is not None and lost and net.assumes_on_link:
+        key, found = net.lookup_to_send(key)
+        src = key.src
+    if bound is not None and is_lost(found) and net.trusts_devices:
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
         return _on_link(net, bound, dst, src)
     refusal = _refusal(found, dst)
     if refusal is not None or not isinstance(found, Route):
-        return _without_way(net, key, refusal)
+        return _without_way(net, key, bound, refusal)
     tied = dev is not None or (src is not None and is_strong(net))
     route = gateways.living(net, found, found.dev if tied else None)
     if isinstance(route, Multipath):
         route = gateways.pick_hop(net, route, key)
-    if route.type is RouteType.LOCAL:
+    if route.type in (RouteType.LOCAL, RouteType.ANYCAST):
         return _to_ourselves(net, route, dst, src, dev)
-    if route.type is RouteType.ANYCAST:
-        # Nothing is sent from an anycast address that another node has as well (RFC 4291 2.6).
-        owner = net.interfaces.named(route.dev or "")
-        source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
-        return _to_ourselves(net, route, dst, source, dev)
     return _by_route(net, route, dst, src)
-
-
-def _by_link_down(net: Network, key: RouteKey, bound: Interface) -> Refusal:
-    """Return why nothing is sent by a link that is down.
-
-    Linux ``ip6_route_output_flags`` does not look at the link, so that a rule may refuse before.
-    """
-    found = None if net.assumes_on_link else net.lookup(key)
-    ruled = _refusal(found, key.dst) if isinstance(found, RuleRefusal) else None
-    return ruled or Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": key.dst})
 
 
 def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
@@ -118,17 +104,25 @@ def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
     key = key._replace(src=None) if key.src == 0 else key
     if not is_unspecified(key.dst):
         return key
-    if key.protocol == NextHeader.ICMPV6:
-        # Linux ping_v6_sendmsg asks for a route to ::, and there is none.
-        return Refusal(reason.TX_NO_ROUTE, key.oif or "", {"ip": key.dst})
     if net.settings["ip.zero_is_own"]:
-        return key._replace(dst=net.meant(key.dst, key.src), oif=None)
+        if key.protocol == NextHeader.ICMPV6:
+            return key  # Linux ping_v6_sendmsg asks for a route to ::, as to any other address
+        return key._replace(dst=net.meant(key.dst, key.src, key.oif), oif=None)
     return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})
 
 
-def _is_lost(found: Found) -> bool:
-    """Tell whether a lookup failed: there is no route, or one that refuses."""
-    return found is None or found.type in _TYPE_REASONS
+def _no_source(net: Network, src: int) -> str | None:
+    """Return why no packet has an address as its source; None if one may.
+
+    Source: Linux ``ip_route_output_key_hash_rcu``. IPv6 has none of them among its own addresses.
+    """
+    if net.family is not IPV4:
+        return None
+    if is_multicast(src):
+        return "multicast"
+    if is_limited_broadcast(src):
+        return "everybody"
+    return "zeronet" if is_zeronet(src) else None
 
 
 def _refusal(found: Found, dst: int) -> Refusal | None:
@@ -142,11 +136,14 @@ def _refusal(found: Found, dst: int) -> Refusal | None:
     return Refusal(refused, found.dev or "", {"ip": dst, "_route": found})
 
 
-def _without_way(net: Network, key: RouteKey, refusal: Refusal | None) -> Refusal:
+def _without_way(
+    net: Network, key: RouteKey, bound: Interface | None, refusal: Refusal | None
+) -> Refusal:
     """Return why a packet goes no way, which may be that nothing has an address to send from."""
-    if key.src is None and net.lacks_source(key.dst):
-        out = net.interfaces.get(key.oif or "", net.interfaces.loopback)
-        return no_source(net, out, key.dst, key.dst)
+    if key.src is None and net.source_first:
+        return no_source(net, bound or net.interfaces.loopback, key.dst, key.dst)
+    if refusal is None and bound is not None and not bound.up:
+        return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": key.dst})
     return refusal or Refusal(reason.TX_NO_ROUTE, "", {"ip": key.dst})
 
 
@@ -162,16 +159,20 @@ def _to_ourselves(
     owner = net.interfaces.get(route.dev or "", out)
     if not (net.settings["ip.loopback_own"] or owner.loopback):
         return _on_link(net, owner, dst, src, route)
-    source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
+    source = src if src is not None else route.prefsrc
+    if source is None:
+        source = net.source_to_itself(owner, dst)
     entrance = out
     if net.needs_dev(dst):
         entrance = owner
-    elif net.needs_dev(source):
+    elif source is not None and net.needs_dev(source):
         entrance = net.interfaces.get(dev or _link_of(net, source) or "", owner)
     if not out.up and entrance is not out:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     # With lo down, Linux has a way all the same, and loses the packet on it.
-    return Way(WayType.LOCAL, entrance, dst, dst, source, route, out.mtu)
+    kind = _type(dst, False)
+    kind = WayType.LOCAL if kind is WayType.UNICAST else kind  # Linux __mkroute_output
+    return Way(kind, entrance, dst, dst, source, route, out.mtu)
 
 
 def _link_of(net: Network, src: int | None) -> str | None:

@@ -44,7 +44,7 @@ class Ipv4(LinkedNetwork):
     hops_sysctls = ("ip.default_ttl", "ip.multicast_ttl")
     max_packet_len = ipv4.MAX_PACKET_LEN
     min_mtu = ipv4.MIN_MTU
-    assumes_on_link = True
+    trusts_devices = True
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp.ratelimit_ms"
     reflect_sysctl = "ip.fwmark_reflect"
@@ -118,6 +118,15 @@ class Ipv4(LinkedNetwork):
     ) -> int | None:
         """Return the source address for a packet by ``out``; None when there is none."""
         return select_source(self, out, next_hop, scope)
+
+    def own_address(self, src: int | None, dev: str | None) -> int:
+        """Return the sender's own address, else one of its link, or that of the loopback.
+
+        Source: Linux ``ip_route_output_key_hash_rcu``.
+        """
+        if src is None and dev is not None and (out := self.interfaces.get(dev)) is not None:
+            src = self.select_source(out, 0, None, Scope.HOST)
+        return src or self.loopback_prefix[0]
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from smolctl.errors import StackError
 from smolctl.stack import reason
-from smolctl.stack.fib.lookup import Found
+from smolctl.stack.fib.lookup import Found, is_lost
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
@@ -87,7 +87,7 @@ class Ipv6(LinkedNetwork):
     hops_sysctls = ("ip6.hop_limit", "ip6.multicast_hops")
     max_packet_len = ipv6.HEADER_LEN + ipv6.MAX_PAYLOAD_LEN
     min_mtu = ipv6.MIN_MTU
-    assumes_on_link = False
+    trusts_devices = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
     reflect_sysctl = "ip6.fwmark_reflect"
@@ -177,32 +177,45 @@ class Ipv6(LinkedNetwork):
         return derived_routes(interface, some, up=up)
 
     def select_source(
-        self, out: Interface, dst: int, next_hop: int | None, scope: Scope
+        self, out: Interface | None, dst: int, next_hop: int | None, scope: Scope
     ) -> int | None:
-        """Return the source address for a packet by ``out``; None when there is none."""
+        """Return the source address for a packet by ``out``; None when there is none.
+
+        Args:
+            out: None where no route says it.
+        """
         found = source_address.candidates(self.interfaces, self.labels, out, dst)
         winner = source_address.best(found)
         return None if winner is None else winner.address.local
 
-    def lookup_again(self, key: RouteKey, found: Found) -> Found:
-        """Return the route from the address that would be chosen if there were one.
+    def lookup_to_send(self, key: RouteKey) -> tuple[RouteKey, Found]:
+        """Return the route of a packet of ours; where that fails, the one from an address of ours.
 
-        Rules may select by it. Source: Linux ``ip6_dst_lookup_tail``.
+        Rules may select by the source, and this one stays. Source: Linux ``ip6_dst_lookup_tail``.
         """
-        if self.fib.usual_rules:
-            return found
-        out = self.interfaces.named(key.oif) if key.oif is not None else self.interfaces.loopback
-        src = self.select_source(out, key.dst, None, Scope.GLOBAL)
-        return found if src is None else self.lookup(key._replace(src=src))
+        found = self.lookup(key)
+        if key.src is None and is_lost(found):
+            key = key._replace(src=self.select_source(None, key.dst, None, Scope.GLOBAL))
+            if key.src is not None and not self.fib.usual_rules:
+                found = self.lookup(key)
+        return key, found
 
-    def lacks_source(self, dst: int) -> bool:
-        """Tell whether no link has an address to send from, where that counts first.
+    @property
+    def source_first(self) -> bool:
+        """Whether that is said of a packet without a way: there is no address to send from."""
+        return self.settings["ip6.source_first"] == 1
 
-        Source: Linux ``ip6_dst_lookup_tail``, which chooses the source even if there is no route.
+    def source_to_itself(self, owner: Interface, dst: int) -> int | None:
+        """Return the source address for a packet to an address of ours, as for any other.
+
+        Nothing is sent from an anycast address that another node has as well (RFC 4291 2.6), nor
+        from one that a route alone makes ours (Linux ``ip6_route_get_saddr``).
         """
-        if not self.settings["ip6.source_first"]:
-            return False
-        return self.select_source(self.interfaces.loopback, dst, None, Scope.GLOBAL) is None
+        return self.select_source(owner, dst, None, Scope.GLOBAL)
+
+    def own_address(self, src: int | None, dev: str | None) -> int:
+        """Return the loopback address (Linux ``udpv6_sendmsg``, ``tcp_v6_connect``)."""
+        return self.loopback_prefix[0]
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""
@@ -277,13 +290,6 @@ class Ipv6(LinkedNetwork):
         for interface in self.interfaces.values():
             if name.whole or name.scope == interface.name:
                 self._check_use(interface, now)
-
-    def lacks_groups(self, interface: Interface) -> bool:
-        """Tell whether no route to groups by an interface counts.
-
-        It has no carrier, or does without IPv6 (Linux ``addrconf_ifdown``).
-        """
-        return interface.name in self.fib.ignored_links or why_disabled(interface) is not None
 
     # --- links ------------------------------------------------------------------------------------
 

@@ -96,13 +96,16 @@ def ip6_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendO
     packet.upper = ipv6.HEADER_LEN
     trace.dev, trace.src, trace.gateway = out.name, src, way.gateway
     trace.frame = packet.data
+    fits = len(packet.data) <= way.mtu or len(packet.data) <= mtu_of(way, how.pmtudisc)
     if out.medium is _LOOPBACK or way.type is _WAY_LOCAL or inside:
         trace.direction = _LOCAL
-    elif copies:
+    elif copies and (fits or out.carrier):
+        # Fragments are copied one by one, until one of them is lost (Linux ip6_fragment,
+        # ip6_finish_output2).
         loop_copy(net, packet, _IPV6)
     if inside:
         net.loopback.output(packet, _IPV6)
-    elif len(packet.data) <= way.mtu or len(packet.data) <= mtu_of(way, how.pmtudisc):
+    elif fits:
         packet_output(net, packet, way)
     else:
         # Only its sender cuts a packet (RFC 8200 4.5).

@@ -13,7 +13,7 @@ from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ipv6.address_labels import AddressLabels
 from smolctl.stack.ipv6.addresses import Address6, is_optimistic, scope_of
-from smolctl.wire.address import IPV6, is_multicast, multicast_scope
+from smolctl.wire.address import IPV6, UNSPECIFIED6, is_multicast, multicast_scope
 
 
 class SourceRule(Enum):
@@ -76,7 +76,7 @@ class Excluded(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """The destination that a source address is selected for."""
+    """The destination that a source address is selected for; ``out`` is "" for no interface."""
 
     address: int
     scope: int
@@ -85,19 +85,25 @@ class Destination(NamedTuple):
 
 
 def scope_number(address: int) -> int:
-    """Return the scope of any address as a number, that of a group for all (RFC 6724 3.1)."""
+    """Return the scope of any address as a number, that of a group for all (RFC 6724 3.1).
+
+    That of :: is the smallest (Linux ``__ipv6_addr_type``).
+    """
+    if address == UNSPECIFIED6:
+        return 0
     return multicast_scope(address) if is_multicast(address) else _SCOPES[scope_of(address)]
 
 
 def candidates(
-    interfaces: Interfaces, labels: AddressLabels, out: Interface, dst: int
+    interfaces: Interfaces, labels: AddressLabels, out: Interface | None, dst: int
 ) -> list[Candidate]:
     """Return all addresses that a packet by ``out`` could have, in the order of ``addr show``.
 
-    RFC 6724 4: for a group, and for what is on the link, only those of ``out`` do.
+    RFC 6724 4: for a group, and for what is on the link, only those of ``out`` do if it is known.
     Source: Linux ``ipv6_dev_get_saddr``.
     """
-    to = Destination(dst, scope_number(dst), labels.label(dst, out.name), out.name)
+    name = "" if out is None else out.name
+    to = Destination(dst, scope_number(dst), labels.label(dst, name), name)
     return [
         Candidate(item, dev, _scores(labels, item, dev, to))
         for item, dev in _addresses(interfaces, out, dst)
@@ -113,9 +119,11 @@ def excluded(interfaces: Interfaces, out: Interface, dst: int) -> Iterator[Exclu
             yield Excluded(item.local, dev, why)
 
 
-def _addresses(interfaces: Interfaces, out: Interface, dst: int) -> Iterator[tuple[Address, str]]:
+def _addresses(
+    interfaces: Interfaces, out: Interface | None, dst: int
+) -> Iterator[tuple[Address, str]]:
     near = is_multicast(dst) or scope_number(dst) <= _LINK_SCOPE
-    for link in [out] if near else list(interfaces.values()):
+    for link in [out] if near and out is not None else list(interfaces.values()):
         for item in link.ipv6.addresses.items:
             if not item.autojoin:
                 yield item, link.name
@@ -148,7 +156,7 @@ def _scores(labels: AddressLabels, item: Address, dev: str, to: Destination) -> 
         # Rule 2: of those that reach far enough the nearest, else the one that reaches farthest.
         -scope if scope >= to.scope else scope - 128,
         not item.deprecated,
-        dev == to.out,
+        to.out in ("", dev),
         labels.label(local, dev) == to.label,
         own is not None and own.temporary,
         min(common, item.plen),

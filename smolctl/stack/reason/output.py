@@ -24,6 +24,21 @@ TX_SRC_NOT_OURS = Reason(
     advice_template="send from an address that is: smolctl addr show",
     stage="source",
 )  # fmt: skip
+TX_SRC_INVALID = Reason(
+    "tx-src-invalid", Kind.REJECT, "RFC 1122 3.2.1.3", "EINVAL",
+    "a source address that no host can have",
+    """A packet comes from one host, and groups, 255.255.255.255 and 0.0.0.0/8 are no host's
+    addresses (RFC 1122 3.2.1.3). The sender asked for such a source, or connects to 255.255.255.255
+    where a route of type local makes that address the host's own. Linux gives EINVAL.""",
+    why_template=("{ip} {cause}",),
+    causes={
+        "multicast": "is a multicast address",
+        "everybody": "is the address of everybody",
+        "zeronet": "belongs to 0.0.0.0/8",
+    },
+    advice_template="send from an address of this host: smolctl addr show",
+    stage="source",
+)  # fmt: skip
 TX_SRC_TENTATIVE = Reason(
     "tx-src-tentative", Kind.REJECT, "RFC 5227 2.1", "EADDRNOTAVAIL",
     "the source address may not be used yet, or no longer",

@@ -29,8 +29,9 @@ DEVIATIONS = (
     # --- what profile linux-exact switches -------------------------------------------------------
     Deviation("destination 0.0.0.0 or ::", "the host itself",
               "refused: RFC 1122 3.2.1.3(a), RFC 4291 2.5.2", "ip.zero_is_own", "1"),
-    Deviation("destination 127/8 with `dev` of a wire", "sent, to the gateway",
-              "refused, unless ip.route_localnet is set: RFC 1122 3.2.1.3(g)",
+    Deviation("destination 127/8 with `dev` of a wire, or IPv6 from ::1 to another host",
+              "sent, to the gateway",
+              "refused, unless ip.route_localnet is set: RFC 1122 3.2.1.3(g), RFC 4291 2.5.3",
               "ip.loopback_leaves", "1"),
     Deviation("an IPv4 packet where no interface has an address to send from",
               "sent from 0.0.0.0",

@@ -125,7 +125,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.loopback_leaves", 0, "flag", 0, 1,
-        "send to 127.0.0.0/8 by a wire where the sender insists on it",
+        "send to 127.0.0.0/8 by a wire where the sender insists on it, and from ::1 to other hosts",
         "RFC 1122 3.2.1.3(g)", "1", "",
     ),
     Sysctl(

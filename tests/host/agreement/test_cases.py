@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host.agreement import cases_incoming, cases_input
+from tests.host.agreement import cases_incoming, cases_input, cases_sending
 from tests.host.agreement.compare import compared
 from tests.host.agreement.lines import asks_of, host_of
 from tests.host.agreement.observer import Far
@@ -290,6 +290,7 @@ CASES = {
 
 ALL = CASES | cases_incoming.CASES | cases_input.CASES
 
+ALL = CASES | cases_incoming.CASES | cases_input.CASES | cases_sending.CASES
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:

@@ -71,7 +71,8 @@ def test_by_the_fib(host: Host, dst: str, wanted: str) -> None:
         ("224.0.0.1", "127.0.0.1", "multicast dev lo src 127.0.0.1"),
         ("10.0.0.2", "10.0.0.77", "tx-src-not-ours"),
         ("10.0.0.2", "10.0.0.255", "tx-src-not-ours"),
-        ("10.0.0.2", "224.0.0.1", "tx-src-not-ours"),
+        ("10.0.0.2", "224.0.0.1", "tx-src-invalid"),
+        ("10.0.0.2", "255.255.255.255", "tx-src-invalid"),
     ],
 )
 def test_by_a_source_address(host: Host, dst: str, src: str, wanted: str) -> None:

@@ -47,7 +47,7 @@ from tests.stack.reason.provokers_forward import (
     forwarded_into_a_link_that_is_down,
     passing,
 )
-from tests.stack.reason.provokers_icmp import pings_everybody, with_options
+from tests.stack.reason.provokers_icmp import pings, with_options
 from tests.stack.reason.provokers_tcp import TCP_CAUSES
 
 
@@ -340,7 +340,7 @@ SITUATIONS = (
         "tx-broadcast-denied", "smolctl udp send --broadcast 10.0.0.255:9 --size 1",
         P["tx-broadcast-denied"],
     ),
-    Situation("tx-broadcast-denied", "smolctl ping -b 10.0.0.255", pings_everybody),
+    Situation("tx-broadcast-denied", "smolctl ping -b 10.0.0.255", pings("10.0.0.255")),
     Situation("tx-no-port", "smolctl sysctl ip.local_port_last=65535", P["tx-no-port"]),
     Situation("tx-iface-down", "smolctl link set tap0 up", P["tx-iface-down"]),
     Situation("tx-too-big", "smolctl link set tap0 mtu 1501", P["tx-too-big"]),

@@ -113,7 +113,7 @@ from tests.stack.reason.provokers_forward import (
     passing,
     with_no_other_link,
 )
-from tests.stack.reason.provokers_icmp import pings_everybody, redirected, with_options
+from tests.stack.reason.provokers_icmp import pings, redirected, with_options
 from tests.stack.reason.provokers_ipv6 import BESIDE6, IPV6_PROVOKERS, VARIANTS6
 from tests.stack.reason.provokers_tcp import TCP, TCP_BESIDE
 
@@ -270,6 +270,7 @@ PROVOKERS: dict[str, Provoker] = {
     "fwd-too-big": as_router(passing(df=True, size=1500)),
     "tx-payload-too-long": sends(payload=bytes(65508)),
     "tx-src-not-ours": sends(src="10.0.0.77"),
+    "tx-src-invalid": pings(PEER, "224.0.0.1"),
     "tx-src-tentative": with_a_tested_address(sends(src=TESTED)),
     "tx-no-source": no_source,
     "tx-loopback-source": sends(local="127.0.0.1"),
@@ -302,7 +303,7 @@ PROVOKERS: dict[str, Provoker] = {
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
-    "tx-broadcast-denied": (pings_everybody,),
+    "tx-broadcast-denied": (pings("10.0.0.255"),),
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
     **VARIANTS6,

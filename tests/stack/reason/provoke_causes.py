@@ -59,7 +59,7 @@ from tests.stack.reason.provokers_arp import (
     with_a_tested_address,
 )
 from tests.stack.reason.provokers_forward import as_router
-from tests.stack.reason.provokers_icmp import with_options
+from tests.stack.reason.provokers_icmp import pings, with_options
 
 Row = tuple[Provoker, str]
 GROUP_MAC = parse_mac("01:00:5e:00:00:01")
@@ -485,6 +485,13 @@ IP: dict[tuple[str, str], Row] = {
         receives(fragment(0, 15)),
         "15 B of data is no multiple of 8, and it is not the last fragment",
     ),
+    ("tx-src-invalid", "multicast"): (
+        pings(PEER, "224.0.0.1"), "224.0.0.1 is a multicast address",
+    ),
+    ("tx-src-invalid", "everybody"): (
+        pings(PEER, "255.255.255.255"), "255.255.255.255 is the address of everybody",
+    ),
+    ("tx-src-invalid", "zeronet"): (pings(PEER, "0.0.0.5"), "0.0.0.5 belongs to 0.0.0.0/8"),
     ("tx-dst-invalid", "zero"): (
         sends("0.0.0.0"),
         "0.0.0.0 cannot be a destination: it is no address; one was never filled in",

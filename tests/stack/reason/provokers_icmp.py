@@ -33,8 +33,13 @@ def redirect(gateway: str, by: str = PEER, dst: str = FAR, *, code: int = 1) -> 
     return icmp_frame(5, code, ip(gateway), udp_packet(5000, 9, src=OURS, dst=dst), by)
 
 
-def pings_everybody(host: Host) -> None:
-    """Ask all of a link without saying that it is meant so."""
-    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
-    with suppress(SendRejected):
-        icmp_output(host.stack.ipv4, message, ip("10.0.0.255"), host.now, PLAIN)
+def pings(dst: str, src: str | None = None) -> Provoker:
+    """Return a provoker of an echo request that does not say that it may go to all of a link."""
+
+    def provoke(host: Host) -> None:
+        message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
+        how = PLAIN._replace(src=None if src is None else ip(src))
+        with suppress(SendRejected):
+            icmp_output(host.stack.ipv4, message, ip(dst), host.now, how)
+
+    return provoke

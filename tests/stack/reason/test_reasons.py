@@ -130,7 +130,7 @@ def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) ->
         "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
         "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
         "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit", "tx-no-scope",
-        "tx-wrong-family",
+        "tx-wrong-family", "tx-src-invalid",
     }  # fmt: skip
     assert (dev == "") == (name in undecided)
 

@@ -182,6 +182,17 @@ def test_a_broadcast_address_is_taken_for_a_source(exact: bool, filtered: bool) 
 
 
 @EITHER
+def test_ipv6_leaves_from_the_loopback_address(exact: bool) -> None:
+    host = Host6()
+    as_linux(host, "ip.loopback_leaves", exact)
+    host.route("2000::/3", dev="tap0")
+    for item in list(host.tap.ipv6.addresses.items):
+        host.delete(text(item.local))
+    found = way(host, "2001:db8:9::1")
+    assert found == ("2001:db8:9::1 dev tap0 src ::1" if exact else "tx-loopback-source")
+
+
+@EITHER
 def test_without_any_address_that_is_what_is_missing(exact: bool) -> None:
     host = Host6()
     as_linux(host, "ip6.source_first", exact)

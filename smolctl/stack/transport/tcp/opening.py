@@ -2,16 +2,66 @@
 
 from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.transport.tcp.congestion import controller, initial_window
 from smolctl.stack.transport.tcp.rtt import RttEstimator
-from smolctl.stack.transport.tcp.segment import sync_mss
+from smolctl.stack.transport.tcp.segment import find_way, route_key, sync_mss
+from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.wire.address import IPV4, IPV6, is_multicast
+from smolctl.wire.ipv4 import Protocol
 
 _QUICK = 16
 """Acknowledgments that are not delayed at the beginning (Linux TCP_MAX_QUICKACKS)."""
+
+
+def meant_ends(net: Network, src: int | None, peer: int, dev: str | None) -> tuple[int | None, int]:
+    """Return the addresses of a connection that is to be opened: the peer may be this host itself.
+
+    To 0.0.0.0 it is from the address that it is to (Linux ``ip_route_connect``).
+    """
+    meant = net.meant(peer, src, dev)
+    if src is None and meant != peer and net.family is IPV4:
+        src = meant
+    return src, meant
+
+
+def way_to(
+    net: Network, socket: TcpSocket, src: int | None, peer: int, port: int, dev: str | None
+) -> Way | Refusal:
+    """Return the way of a connection that a socket is to open, and from which address.
+
+    Args:
+        src, dev: what it insists on.
+    """
+    if net.family is IPV6 and is_multicast(peer):
+        return Refusal(reason.TCP_PEER_BROADCAST, "", {"ip": peer})  # Linux tcp_v6_connect
+    fib = net.fib
+    # Ports matter to rules, and among several next hops.
+    sport, dport = (0, 0) if fib.usual_rules and not fib.multipaths else (socket.port, port)
+    tos, mark, uid = socket.tos & ~3, socket.mark, socket.uid
+    key = RouteKey(peer, src, dev, OUTPUT, mark, Protocol.TCP, sport, dport, tos, uid)
+    way = find_way(net, key)
+    if net.family is IPV4 and isinstance(way, Way) and way.src is not None and src is None:
+        # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
+        way = find_way(net, key._replace(src=way.src))
+    return way if isinstance(way, Refusal) else no_peer(way) or way
+
+
+def keep_way(net: Network, ends: Ends, how: SendOptions, way: Way) -> None:
+    """Have the segments of a new connection of IPv6 take the way that was found without a source.
+
+    Rules by source do not count until the configuration changes. Source: Linux ``tcp_v6_connect``,
+    whose socket keeps its route (``ip6_dst_store``).
+    """
+    if net.family is IPV6 and not net.fib.usual_rules:
+        key = route_key(net, ends, how)
+        net.ways.recall(key, net.generation.number)  # what is of an older configuration goes
+        net.ways.remember(key, way)
 
 
 def no_peer(way: Way) -> Refusal | None:

@@ -28,7 +28,6 @@ from smolctl.errors import (
 )
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.output import default_ttl
@@ -57,9 +56,11 @@ from smolctl.stack.transport.tcp.input import tcp_input
 from smolctl.stack.transport.tcp.opening import (
     arm_keepalive,
     first_window,
-    no_peer,
+    keep_way,
+    meant_ends,
     own_mss,
     prepare,
+    way_to,
 )
 from smolctl.stack.transport.tcp.output import (
     device_of,
@@ -71,7 +72,7 @@ from smolctl.stack.transport.tcp.output import (
     whole_pieces,
 )
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.segment import find_way, send_ack, usable_mtu, wishes
+from smolctl.stack.transport.tcp.segment import send_ack, usable_mtu, wishes
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
@@ -81,10 +82,8 @@ from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.address import IPV4, IPV6, Family, is_multicast, is_unspecified
 from smolctl.wire.icmpv4 import Quote
-from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
 
-_TCP = Protocol.TCP
 _MAY_END = MAY_SEND | {State.SYN_RECEIVED}
 _ROOM_SHARE = 3
 """One of so many parts of the send buffer is free before a program is asked for more."""
@@ -239,9 +238,17 @@ class Tcp(TcpTable):
             raise InvalidArgument("port 0 cannot be connected to")
         if zone is not None:
             self.interfaces.named(zone)
-        peer = self.networks.for_address(peer).meant(peer, socket.local)
-        way = self._way_to(socket, peer, port, zone)
-        local = socket.local if socket.local is not None else way.src
+        net, dev = self.networks.for_address(peer), zone or socket.dev
+        src, peer = meant_ends(net, socket.local, peer, dev)
+        if is_multicast(peer) or is_unspecified(peer):
+            raise InvalidArgument("no peer can have that address")
+        if not socket.speaks(peer):
+            raise InvalidArgument("the address is of a family that the socket does not speak")
+        way = way_to(net, socket, src, peer, port, dev)
+        if isinstance(way, Refusal):
+            values = {**way.values, "dev": way.dev}
+            raise Rejected(way.reason, self.recorder.ledger.detail(way.reason, values))
+        local = src if src is not None else way.src
         if local is None:
             raise AssertionError("a way to connect by has a source address")
         number = socket.port if socket.bound else self.ephemeral(local, peer, port)
@@ -263,34 +270,6 @@ class Tcp(TcpTable):
         self.register(ends, socket)
         self._start(socket, way, now)
 
-    def _way_to(self, socket: TcpSocket, peer: int, port: int, zone: str | None) -> Way:
-        net = self.networks.for_address(peer)
-        if is_multicast(peer) or is_unspecified(peer):
-            raise InvalidArgument("no peer can have that address")
-        if not socket.speaks(peer):
-            raise InvalidArgument("the address is of a family that the socket does not speak")
-        dev, fib = zone or socket.dev, net.fib
-        # Ports matter to rules, and among several next hops.
-        sport, dport = (0, 0) if fib.usual_rules and not fib.multipaths else (socket.port, port)
-        tos = socket.tos & ~3
-        mark, uid = socket.mark, socket.uid
-        key = RouteKey(peer, socket.local, dev, OUTPUT, mark, _TCP, sport, dport, tos, uid)
-        way = find_way(net, key)
-        if (
-            net.family is IPV4
-            and isinstance(way, Way)
-            and way.src is not None
-            and socket.local is None
-        ):
-            # Again from the address that was chosen: rules may differ (Linux ip_route_connect;
-            # tcp_v6_connect and ip6_datagram_dst_update do not).
-            way = find_way(net, key._replace(src=way.src))
-        found = way if isinstance(way, Refusal) else no_peer(way) or way
-        if isinstance(found, Refusal):
-            values = {**found.values, "dev": found.dev}
-            raise Rejected(found.reason, self.recorder.ledger.detail(found.reason, values))
-        return found
-
     def _may_reuse(self, known: TimeWait, way: Way) -> bool:
         """Tell whether timestamps tell a new connection from an old one (RFC 6191)."""
         mode = self.settings["tcp.tw_reuse"]
@@ -299,6 +278,7 @@ class Tcp(TcpTable):
     def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
         """Send the first SYN."""
         ends, net = socket.ends, self.networks.for_address(way.dst)
+        keep_way(net, ends, wishes(socket, ends, socket.dev, None), way)
         socket.ending = socket.ended = socket.soft = socket.flow = socket.handover = None
         prepare(self, socket)
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)

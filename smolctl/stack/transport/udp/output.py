@@ -76,7 +76,7 @@ def _decide(
     net = table.networks.for_address(dst)
     zero = is_unspecified(dst)
     if zero:
-        dst = item.dst = net.meant(dst, item.src or socket.local)
+        dst = item.dst = net.meant(dst, item.src or socket.source, item.dev or socket.dev)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
     _check(table, socket, item, now, trace)

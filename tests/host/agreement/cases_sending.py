@@ -1,0 +1,197 @@
+"""Cases of programs that send: the ways of their packets, their sources, and errors of calls."""
+
+CASES = {
+    "the source of IPv6 without a route is chosen among all links, and stays": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        addr add fd99::1/128 dev lo
+        -6 rule add priority 10 from fd00::/64 prohibit
+        -6 rule add priority 11 from fd99::1 to fd05::/16 lookup 100
+        -6 route add fd05::/16 via fd00::9 dev t0 table 100
+        """,
+        """
+        udp any [2001:4860::8888]:9
+        udp any [2001:4860::8888]:9 dev t0
+        icmp fd00::1 2001:4860::8888
+        tcp any [fd05::1]:9
+        udp any [fd05::1]:9 dev t0
+        """,
+    ),
+    "a rule or route of IPv6 says why nothing leaves by a link that is down": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11 down
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        -6 rule add priority 10 to fd05::/16 blackhole
+        """,
+        """
+        udp any [fd05::1]:9 dev t1
+        udp any [fd06::1]:9 dev t1
+        udp any [fd01::1]:9 dev t1
+        tcp any [fd01::9]:9 dev t1
+        """,
+    ),
+    "a connection of IPv6 keeps the way that was found before its source was chosen": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        -6 route add fd05::/16 via fd00::9
+        -6 route add fd05::/16 via fd01::9 table 100
+        -6 route add fd06::/16 via fd00::9
+        -6 rule add priority 10 from fd00::1 to fd05::/16 lookup 100
+        -6 rule add priority 11 from fd00::1 to fd06::/16 prohibit
+        """,
+        """
+        tcp any [fd05::1]:9
+        udp any [fd05::1]:9
+        tcp fd00::1 [fd05::1]:9
+        tcp any [fd06::1]:9
+        tcp fd00::1 [fd06::1]:9
+        """,
+    ),
+    "a group of IPv6 is reached by the first route to groups, whatever the source": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        """,
+        """
+        udp any [ff05::7]:9
+        udp fd01::1 [ff05::7]:9
+        udp fd01::1 [ff05::7]:9 dev t0
+        udp any [ff02::1]:9 dev lo
+        """,
+    ),
+    "IPv6 is sent from ::1 where there is no other address, and to :: by routes": (
+        """
+        tap t0 02:00:00:00:00:10
+        sysctl ipv6/conf/t0/addr_gen_mode=1
+        -6 route add fd03::/64 dev t0
+        neigh add fd03::9 lladdr 02:00:00:00:bb:00 dev t0 nud permanent
+        socket tcp :: 80
+        """,
+        """
+        udp any [fd03::9]:80
+        udp any [fd03::8]:80
+        tcp any [fd03::9]:80
+        udp any [ff05::7]:80 dev t0
+        icmp any ::
+        tcp any [::]:80
+        """,
+    ),
+    "an echo request to :: follows routes, a datagram and a connection stay inside": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        route add default via fd00::9
+        socket udp :: 7000
+        socket tcp :: 80
+        """,
+        """
+        icmp any ::
+        icmp fd00::1 ::
+        udp any [::]:7000
+        udp fd00::1 [::]:7000
+        udp any [::]:7000 dev t0
+        tcp any [::]:80
+        """,
+    ),
+    "what is for an address that a route alone makes ours has another source": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        -6 route add local fd09::/16 dev lo
+        -6 rule add priority 10 from fd09::/16 prohibit
+        socket udp :: 7000
+        """,
+        """
+        udp any [fd09::5]:7000
+        udp any [fd09::5]:9
+        tcp any [fd09::5]:9
+        """,
+    ),
+    "fragments to a group of IPv6 are heard here only where all of them leave": (
+        """
+        tap t0 02:00:00:00:00:10 nocarrier
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        socket udp :: 7000
+        """,
+        """
+        udp any [ff02::1]:7000 dev t0
+        udp any [ff02::1]:7000 dev t0 size 1472
+        udp any [ff02::1]:7000 dev t1 size 1472
+        """,
+    ),
+    "255.255.255.255 and groups stay what they are where a local route holds them": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 brd + dev t0
+        route add local 128.0.0.0/1 dev lo
+        socket udp 0.0.0.0 7000
+        socket tcp 0.0.0.0 80
+        """,
+        """
+        tcp any 255.255.255.255:80
+        udp any 255.255.255.255:7000
+        udp any 255.255.255.255:7000 broadcast
+        icmp any 255.255.255.255
+        udp 10.0.0.1 255.255.255.255:7000 broadcast
+        tcp any 224.0.0.5:80
+        udp any 239.1.2.3:7000
+        udp any 200.1.2.3:7000
+        """,
+    ),
+    "a socket that is bound to a broadcast address sends from another one": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 brd + dev t0
+        """,
+        """
+        tcp 10.0.0.255 10.0.0.9:9
+        tcp 10.0.0.255 10.5.0.9:9
+        udp 10.0.0.255 10.0.0.9:9
+        udp 10.0.0.255 10.5.0.9:9
+        icmp 10.0.0.255 10.0.0.9
+        """,
+    ),
+    "0.0.0.0 is an address of the link that the sender names": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        socket tcp 0.0.0.0 80
+        socket udp 0.0.0.0 7000
+        """,
+        """
+        tcp any 0.0.0.0:80 dev t0
+        tcp any 0.0.0.0:80 dev t1
+        tcp 10.0.0.1 0.0.0.0:80
+        tcp 10.0.0.1 0.0.0.0:9 dev t1
+        udp any 0.0.0.0:7000 dev t0
+        """,
+    ),
+    "a connection of IPv4 is refused by what its chosen source meets": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        route add default via 10.0.0.9
+        rule add priority 10 from 10.0.0.1 to 10.5.0.0/16 prohibit
+        rule add priority 11 from 10.0.0.1 to 10.6.0.0/16 sport 5000-6000 blackhole
+        """,
+        """
+        tcp any 10.5.0.1:9
+        udp any 10.5.0.1:9
+        tcp any:5500 10.6.0.1:9
+        tcp 10.0.0.1:5500 10.6.0.1:9
+        tcp any:6500 10.6.0.1:9
+        """,
+    ),
+}
