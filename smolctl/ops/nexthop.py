@@ -32,11 +32,12 @@ def _matching(ctx: Context, args: Args) -> list[NextHopObject]:
     dev, groups = args.device(), args.flag("groups")
     if dev is not None:
         ctx.stack.interface(dev)
+    loopback = ctx.stack.interfaces.loopback.name  # Linux rtm_to_nh_config: blackholes are on it
     return [
         each
         for each in objects
         if args.family in (None, each.family)
-        and dev in (None, each.dev)
+        and dev in (None, loopback if each.is_blackhole else each.dev)
         and not (groups and not each.members)
     ]
 
@@ -54,8 +55,8 @@ def _row(each: NextHopObject) -> Row:
         if each.via is not None:
             row["gateway"] = format_address(each.via)
         row["dev"] = each.dev
-        far = each.via is not None or each.family is IPV6
-        row["scope"] = "link" if far else "host"
+        # Linux fib_check_nh: that of the route to the gateway, which may be an address of ours.
+        row["scope"] = "host" if each.on_link and each.family is IPV4 else "link"
     return row | {"flags": ["onlink"] if each.onlink else []}
 
 
@@ -106,6 +107,8 @@ def _parse(ctx: Context, args: Args) -> NextHopObject:
         if alone not in (None, word) and word in args:
             raise InvalidArgument(f'"{word}" cannot be used with "{alone}"')
     if group is not None:
+        if args.family is not None:  # Linux nh_check_attr_group
+            raise InvalidArgument("a group is of both families: leave -4 and -6 out")
         return NextHopObject(ident, None, members=tuple(map(_member, group.split("/"))))
     family = args.infer("via", default=IPV4) or IPV4
     if blackhole:

@@ -59,12 +59,9 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
     six = family_of(route.prefix) is IPV6
     if route.nhid:
         row["nhid"] = route.nhid
-    if route.via is not None:
-        row |= gateway_keys(route.prefix, route.via)
-    if route.dev is not None:
-        row["dev"] = route.dev
-    elif (six or route.nhid) and route.type in DEVICELESS:
-        row["dev"] = stack.interfaces.loopback.name  # as Linux has it
+    several = _several(stack, route)
+    if not several:
+        row |= _way(stack, route)
     if table and route.table != TableName.MAIN:
         row["table"] = table_text(route.table)
     if route.protocol != "boot":
@@ -79,8 +76,28 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
     row |= metrics(route)
     if six:
         row["pref"] = PREFERENCE
+    return row | ({"nexthops": several} if several else {})
+
+
+def _several(stack: Stack, route: Route) -> list[Row]:
+    """Return the rows of several next hops, or of the only one of a group.
+
+    The latter of IPv6 alone (Linux ``rt6_fill_node_nexthop``, beside ``fib_dump_info``).
+    """
     if isinstance(route, Multipath):
-        row["nexthops"] = [_hop_row(stack, hop) for hop in route.hops]
+        return [_hop_row(stack, hop, hop.weight) for hop in route.hops]
+    known = route.nhid in stack.next_hops and family_of(route.prefix) is IPV6
+    members = stack.next_hops.get(route.nhid).members if known else ()
+    return [_hop_row(stack, route, weight) for _, weight in members[:1]]
+
+
+def _way(stack: Stack, route: Route) -> Row:
+    """Return what a row says of the gateway and the device."""
+    row: Row = {} if route.via is None else gateway_keys(route.prefix, route.via)
+    if route.dev is not None:
+        row["dev"] = route.dev
+    elif route.type in DEVICELESS and (route.nhid or family_of(route.prefix) is IPV6):
+        row["dev"] = stack.interfaces.loopback.name  # as Linux has it
     return row
 
 
@@ -105,12 +122,8 @@ def _flags(stack: Stack, route: Route) -> list[str]:
     return flags
 
 
-def _hop_row(stack: Stack, hop: Hop) -> Row:
-    row: Row = {}
-    if hop.via is not None:
-        row |= gateway_keys(hop.prefix, hop.via)
-    row.update(dev=hop.dev, weight=hop.weight, flags=_flags(stack, hop))
-    return row
+def _hop_row(stack: Stack, hop: Route, weight: int) -> Row:
+    return _way(stack, hop) | {"weight": weight, "flags": _flags(stack, hop)}
 
 
 def metrics(route: Route | None) -> Row:

@@ -9,6 +9,7 @@ from smolctl.wire.address import IPV4, IPV6
 from tests.e2e.kit import Lab, Peer, ordinary_user
 from tests.e2e.oracle.oracle import Oracle
 from tests.e2e.oracle.oracle6 import Oracle6
+from tests.e2e.oracle.oracle_nexthops import OracleNextHops
 from tests.e2e.profiles.stacks import Stack
 from tests.e2e.tcp_kit import KernelLink, Linker
 from tests.kit.netns import Namespace
@@ -87,6 +88,16 @@ def oracle(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterato
 def oracle6(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterator[Oracle6]:
     """Make both with devices of the same names and link-local addresses."""
     made = Oracle6(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def oracle_nexthops(
+    peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv
+) -> Iterator[OracleNextHops]:
+    """Make both, whose next-hop objects and routes of both families are compared."""
+    made = OracleNextHops(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
     yield made
     made.close()
 

@@ -95,7 +95,8 @@ class Peer:
 
     def answers(self, *questions: str, flag: str = "-4") -> list[list[Row]]:
         """Return the rows that answer each question to ``ip -4 -j``, in one process for all."""
-        said = self.ip(flag, "-j", "-batch", "-", input="\n".join(questions)).splitlines()
+        words = (*flag.split(), "-j", "-batch", "-")
+        said = self.ip(*words, input="\n".join(questions)).splitlines()
         assert len(said) == len(questions), said
         return [[row for row in json.loads(rows) if row] for rows in said]
 

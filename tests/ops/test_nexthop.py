@@ -72,7 +72,7 @@ def test_rows_are_those_of_ip(api: Api) -> None:
     [
         ({}, [1, 2, 3, 5, 6, 10], []),
         ({"dev": "t1"}, [1, 5, 6], [2, 3, 10]),
-        ({"dev": "lo"}, [], [1, 2, 3, 5, 6, 10]),
+        ({"dev": "lo"}, [3], [1, 2, 5, 6, 10]),
         ({"groups": True}, [10], [1, 2, 3, 5, 6]),
         ({"groups": True, "dev": "t1"}, [], [1, 2, 3, 5, 6, 10]),
         ({"groups": True, "family": "inet"}, [], [1, 2, 3, 5, 6, 10]),
@@ -128,6 +128,11 @@ def test_routes_of_ipv6_are_made_of_its_objects(api: Api) -> None:
     api("route.add", dst="2001:db8:1::/48", nhid="6")
     (row,) = made_of(api, "inet6")
     assert (row["nhid"], row["gateway"], row["metric"]) == (6, PEER6, 1024)
+    api("nexthop.add", id="11", group="6")
+    api("route.add", dst="2001:db8:2::/48", nhid="11")
+    assert [hops(row) for row in made_of(api, "inet6")] == [[PEER6], [PEER6]]
+    assert "nexthops" in made_of(api, "inet6")[1]  # as in Linux, and of IPv4 it is not so
+    api("nexthop.del", id="11")
     api("route.append", dst="2001:db8:1::/48", via="2001:db8::3")
     assert len([r for r in api("route.show", family="inet6") if r["dst"] == row["dst"]]) == 2
     api("route.del", dst="2001:db8:1::/48", nhid="6")
@@ -206,6 +211,10 @@ WRONG: list[tuple[str, Row, type[Exception], str]] = [
     ("nexthop.add", {"id": "9", "via": PEER}, InvalidArgument, "needs its device"),
     ("nexthop.add", {"id": "9", "via": "9.9.9.9", "dev": "t1"}, NetworkUnreachable, "no connected"),
     ("nexthop.add", {"id": "9", "blackhole": True, "dev": "t1"}, InvalidArgument, '"dev" cannot'),
+    ("nexthop.add", {"id": "9", "dev": "t1", "onlink": True}, InvalidArgument, "about a gateway"),
+    ("nexthop.add", {"id": "9", "via": "0.0.0.0", "dev": "t1"}, InvalidArgument, "of a router"),
+    ("nexthop.add", {"id": "9", "group": "1", "family": "inet"}, InvalidArgument, "leave -4 and"),
+    ("route.add", {"dst": "10.9.0.0/16", "dev": "t1", "onlink": True}, InvalidArgument, "about a"),
     ("nexthop.add", {"id": "9", "group": "1", "via": PEER}, InvalidArgument, '"via" cannot be'),
     ("nexthop.add", {"id": "9", "group": "10"}, InvalidArgument, "id 10 is a group"),
     ("nexthop.add", {"id": "9", "group": "1/3"}, InvalidArgument, "id 3 is a blackhole"),

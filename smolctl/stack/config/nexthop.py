@@ -1,7 +1,7 @@
 """Changes of next-hop objects, with Linux's rules (``nexthop_create``, ``nexthop_replace``)."""
 
 from smolctl.errors import AlreadyExists, InterfaceDown, InvalidArgument
-from smolctl.stack.config.route import check_way
+from smolctl.stack.config.route import check_way, no_gateway_onlink
 from smolctl.stack.fib.nexthop_objects import NextHopObject, NextHopObjects
 from smolctl.stack.fib.route import Route
 from smolctl.stack.ip.network import Network
@@ -19,6 +19,8 @@ def checked_way(net: Network, new: NextHopObject) -> NextHopObject:
     if new.dev is None:
         raise InvalidArgument("a next hop needs its device: add dev DEV")
     interface = net.interfaces.named(new.dev)
+    if new.onlink and new.via is None:
+        raise no_gateway_onlink()  # Linux rtm_to_nh_config
     route = Route(net.family.mark, 0, dev=new.dev, via=new.via, onlink=new.onlink)
     check_way(net, route)
     if not interface.carrier:

@@ -21,7 +21,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.table import span
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.wire.address import IPV6, family_of, format_address, is_multicast, is_zeronet
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address, is_multicast, is_zeronet
 
 
 def add_route(net: Network, route: Route, mode: InsertMode) -> None:
@@ -79,10 +79,16 @@ def check_way(net: Network, route: Route) -> None:
     if route.type in DEVICELESS:
         if route.dev is not None or route.via is not None or hops:
             raise InvalidArgument(f"a {route.type} route takes no via, dev or nexthop")
+        if route.onlink and net.family is IPV6:  # Linux ip6_route_info_create_nh
+            raise InvalidArgument(f"a {route.type} route takes no onlink")
     elif hops:
         if route.scope >= Scope.HOST:
             raise InvalidArgument("a route to this host itself cannot have several next hops")
         for hop in hops:
+            if hop.via is None and net.family is IPV6:  # Linux rtm_to_fib6_multipath_config
+                raise InvalidArgument(
+                    "each of several next hops of IPv6 needs a gateway: add via GATEWAY"
+                )
             check_way(net, hop)
     elif route.via is not None and net.family is IPV6:
         if route.dev is not None:
@@ -96,6 +102,13 @@ def check_way(net: Network, route: Route) -> None:
         )
     else:
         check_up(net.interfaces.named(route.dev))
+        if route.onlink and route.scope < Scope.HOST and net.family is IPV4:
+            raise no_gateway_onlink()  # Linux fib_check_nh_nongw
+
+
+def no_gateway_onlink() -> InvalidArgument:
+    """Return the error for onlink without a gateway."""
+    return InvalidArgument("onlink is about a gateway: add via GATEWAY, or leave onlink out")
 
 
 def check_up(interface: Interface) -> None:
@@ -114,7 +127,9 @@ def _check_gateway(net: Network, route: Route) -> None:
     """
     via = route.via or 0
     shown = format_address(via)
-    if via and family_of(via) is not net.family:
+    if not via:
+        raise InvalidArgument(f"{shown} is not the address of a router")
+    if family_of(via) is not net.family:
         raise InvalidArgument(f"the gateway {shown} is of another family than the route")
     if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
         raise InvalidArgument("a route to this host itself takes no gateway")

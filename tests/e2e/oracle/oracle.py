@@ -64,7 +64,7 @@ class Oracle:
     with theirs in ``host`` under their own names. All are up and have carrier.
 
     Attributes:
-        family: that of all commands and tables; ``flag`` is how it is said.
+        family: that of all commands and tables; ``flag`` is how it is said, "" for no family.
         compared: the nouns whose tables are compared.
     """
 
@@ -108,12 +108,12 @@ class Oracle:
 
     def run(self, command: str) -> Verdicts:
         """Give both the same command."""
-        words = (self.flag, *shlex.split(command))
+        words = (*self.flag.split(), *shlex.split(command))
         return Verdicts(self.kernel.namespace.run("ip", *words), self.smolctl(*words))
 
     def do(self, *commands: str) -> None:
         """Give both commands that both must accept; each gets them in one process."""
-        self.kernel.ip(self.flag, "-batch", "-", input="\n".join(commands))
+        self.kernel.ip(*self.flag.split(), "-batch", "-", input="\n".join(commands))
         lines = (f"{self.flag} {command}" for command in commands)
         self.smolctl("batch", "-", input="\n".join(lines), check=True)
 
@@ -175,21 +175,28 @@ class Oracle:
 
     def tables(self) -> list[tuple[str, list[Row], list[Row]]]:
         """Return each table that is compared: its name, the kernel's rows, and smolctl's."""
+        return self.shown(self.family, self.flag, self.compared)
+
+    def shown(
+        self, family: str | None, flag: str, compared: Mapping[str, Compared]
+    ) -> list[tuple[str, list[Row], list[Row]]]:
+        """Return some tables of a family, or of both, as ``tables`` does."""
         questions = [
             " ".join([noun, "show", *(word for pair in args.items() for word in pair)])
-            for noun, (args, _) in self.compared.items()
+            for noun, (args, _) in compared.items()
         ]
-        theirs = self.kernel.answers(*questions, flag=self.flag)
+        theirs = self.kernel.answers(*questions, flag=flag)
+        of = {"family": family} if family else {}
         return [
-            (noun, made(rows), made(self._client.call(f"{noun}.show", family=self.family, **args)))
-            for (noun, (args, made)), rows in zip(self.compared.items(), theirs, strict=True)
+            (noun, made(rows), made(self._client.call(f"{noun}.show", **of, **args)))
+            for (noun, (args, made)), rows in zip(compared.items(), theirs, strict=True)
         ]
 
     # --- route get --------------------------------------------------------------------------------
 
     def ask(self, question: str) -> tuple[Row, Row]:
         """Return what both answer to ``route get``: the row's keys, or the errno."""
-        words = (self.flag, "-j", "route", "get", *question.split())
+        words = (*self.flag.split(), "-j", "route", "get", *question.split())
         theirs = self.kernel.namespace.run("ip", *words)
         ours = self.smolctl(*words)
         return _kernel_answer(theirs), _our_answer(ours)
