@@ -292,6 +292,7 @@ ALL = CASES | cases_incoming.CASES | cases_input.CASES
 
 ALL = CASES | cases_incoming.CASES | cases_input.CASES | cases_sending.CASES
 
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_twin_says_what_the_kernel_does(far: Far, name: str) -> None:
     lines, asks = ALL[name]
