@@ -6,6 +6,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ipv6.addresses import is_ours
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.trace import Direction
@@ -46,7 +47,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     header, now = packet.header, packet.now
     if not may_answer(net, packet, _suppressed(net, packet, kind), limited=kind not in _UNLIMITED):
         return
-    src = header.dst if _is_source(net, header.dst) else _entrance_address(net, packet)
+    src = header.dst if _is_source(net, packet) else _entrance_address(net, packet)
     dev = packet.entrance.name if net.needs_dev(header.src) else None
     how = SendOptions(src, dev, mark=net.mark_of_answer(packet))
     icmp_type, code = _TYPES[kind]
@@ -59,14 +60,16 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     net.recorder.count("icmp6.errors_sent")
 
 
-def _is_source(net: Network, address: int) -> bool:
-    """Tell whether errors about packets to an address come from there: it is ours (RFC 4443 2.2).
+def _is_source(net: Network, packet: Packet) -> bool:
+    """Tell whether errors about a packet are from where it was sent to: ours (RFC 4443 2.2).
 
-    A route of type local makes none. Source: Linux ``ipv6_chk_addr``, ``ipv6_chk_acast_addr_src``.
+    A route of type local does not make it ours, nor is a link-local address of another link.
+    Source: Linux ``ipv6_chk_addr``, ``ipv6_chk_acast_addr_src``.
     """
-    if net.is_anycast(address):
+    dst = packet.header.dst
+    if net.is_anycast(dst):
         return bool(net.settings["icmp6.anycast_source"])
-    return net.is_bindable(address)
+    return net.is_bindable(dst) and is_ours(net, packet.interface, dst)
 
 
 def _entrance_address(net: Network, packet: Packet) -> int | None:
