@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from smolctl.counted import counted
 from smolctl.host import filters, links, rules
-from smolctl.host.addresses import Address
 from smolctl.host.filters import Chain
 from smolctl.host.hooks import PLAIN_KINDS
 from smolctl.host.passage import Passage
@@ -394,8 +393,6 @@ def _state(case: Case) -> Iterator[Limit]:
 
 
 _DEVIATIONS = {
-    "ip-src-invalid": "Linux takes broadcast addresses for sources where nothing looks them up",
-    "arp-sender-invalid": "Linux answers ARP from broadcast addresses where nothing looks them up",
     "tx-no-scope": "where no link is named, Linux sends by the first route of all that match; only"
     " connect() is refused",
 }
@@ -412,57 +409,6 @@ def _deviations(case: Case) -> Iterator[Limit]:
         sent = not case.passages[0].entered and not case.passages[0].arp
         command = f"{case.ip} route get {format_address(case.question.dst)}" if sent else ""
         yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS, command)
-    yield from _for_all(case)
-    yield from _one_entry(case)
-
-
-def _one_entry(case: Case) -> Iterator[Limit]:
-    """Yield links with two ends whose only neighbor entry is not resolved, and keeps packets.
-
-    Source: Linux ``arp_constructor``; what has no Ethernet header has NOARP, and nobody is asked.
-    """
-    for passage in case.passages:
-        link = case.state.link_named(passage.left) if passage.left else None
-        if link is None or passage.family is IPV6 or not link.flags & links.POINTOPOINT:
-            continue
-        if any(
-            each.ifindex == link.ifindex and each.family == AF_INET and not each.lladdr
-            and each.state in _UNRESOLVED
-            for each in case.state.neighbors
-        ):  # fmt: skip
-            text = f"{link.name} has one neighbor entry for all, and it is not resolved: all waits"
-            yield Limit(text, Decides.PASSING, f"{case.ip} neigh show dev {link.name}")
-
-
-_UNRESOLVED = (0x01, 0x20)
-"""NUD_INCOMPLETE, NUD_FAILED."""
-
-
-def _for_all(case: Case) -> Iterator[Limit]:
-    """Yield next hops that are a broadcast address, of whatever link (Linux ``arp_constructor``).
-
-    A neighbor entry that a user gave such an address has its own MAC address instead.
-    """
-    for passage in case.passages:
-        if passage.arp or passage.dst is None or not passage.left or passage.family is IPV6:
-            continue
-        owners = [
-            each for each in case.state.addresses
-            if each.family == AF_INET and passage.dst in (each.broadcast, _last_of(each))
-        ]  # fmt: skip
-        known = any(each.dst == passage.dst for each in case.state.neighbors)
-        names = {case.state.name_of(each.ifindex) for each in owners}
-        if owners and (known or passage.left not in names):
-            yield Limit(
-                "Linux asks nobody for a broadcast address of another link: it sends to all, or to"
-                " the MAC address of its neighbor entry"
-            )
-
-
-def _last_of(address: Address) -> int | None:
-    """Return the last address of a network of IPv4, which is its broadcast address by itself."""
-    hosts = (1 << 32 - address.plen) - 1
-    return address.local | hosts if hosts > 1 else None
 
 
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (

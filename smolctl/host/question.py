@@ -14,7 +14,7 @@ from smolctl.host.check import Place, compare
 from smolctl.host.commands import Commands, prefixes
 from smolctl.host.drop_names import LINUX
 from smolctl.host.limits import Case, Decides, Limit, chains, limits, unread_filters
-from smolctl.host.links import ETHER, UP, Link
+from smolctl.host.links import ETHER, NOARP, UP, Link
 from smolctl.host.passage import passages
 from smolctl.host.reading import HostState
 from smolctl.host.twin import Twin, twin
@@ -209,6 +209,11 @@ class Host:
                 continue
             text, dev = str(each.detail["next_hop"]), str(each.detail["dev"])
             sought, _ = parse_zoned(text)
+            link = self.state.link_named(dev)
+            if link is not None and link.flags & NOARP and sought < IPV6_MARK:
+                row["why"] += f"; {dev} has no ARP, and asks nobody"
+                row["look"] = f"{self._ip} neigh show nud all dev {dev}"
+                return
             if any(
                 entry.dst == sought
                 and self.state.name_of(entry.ifindex) == dev

@@ -96,7 +96,8 @@ class Host:
         master = self._index(said["master"]) if "master" in said else 0
         self.links.append(
             Link(
-                ifindex=index, name=name, altnames=(), alias="", type=772 if loop else 1,
+                ifindex=index, name=name, altnames=(), alias="",
+                type=int(said.get("hw", "772" if loop else "1")),
                 flags=flags | int(said.get("flags", "0"), 16), carrier=carrier, operstate=6,
                 mtu=int(said.get("mtu", "1500")), mac=mac, broadcast=b"\xff" * 6, lower=0,
                 lower_netns=None, master=master, kind="" if loop else said.get("type", ""),

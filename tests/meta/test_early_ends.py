@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "ipv4/icmp_input.py:icmp_input": (1, "malformed has recorded why"),
     "ipv4/icmp_input.py:_answer": (1, "icmp_output has recorded why not"),
     "neighbor/output.py:Neighbors.output": (3, "sent; NEIGH_NOT_QUEUED or a wait is recorded"),
+    "neighbor/output.py:Neighbors.settle": (1, "its callers send the packet, or keep it"),
     "link/output.py:release": (1, "the link holds nothing back"),
     "link/loopback.py:Loopback.input": (1, "nothing has come back"),
     "fastpath/udp.py:LocalFlow.send": (1, LAYERED),

@@ -69,6 +69,7 @@ ACCOUNTS = {
     "icmp6_output": "sends, or records why not",
     "advertisement_output": "sends, or records why not",
     "output": "sends, or queues, or records why not",
+    "output_to_all": "sends, or hands on to output",
     "ethernet_output": "sends, or records why not",
     "append": "puts it into a queue that somebody reads",
     "input": "hands it to a protocol of another layer",

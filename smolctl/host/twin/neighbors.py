@@ -9,7 +9,7 @@ from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.neighbor.states import State
-from smolctl.wire.address import IPV4, IPV6, family_of, format_address, is_multicast
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address
 
 _FAMILIES = {AF_INET: IPV4, AF_INET6: IPV6}
 _MAC_LEN = 6
@@ -32,8 +32,6 @@ def add(
         link, family = there.get(each.ifindex), _FAMILIES.get(each.family)
         if link is None or link.loopback or family is None or family_of(each.dst) is not family:
             continue
-        if is_multicast(each.dst):
-            continue  # a group has its link address by itself
         entry = _entry(link, each, notes, now_ns)
         if entry is not None:
             found.setdefault((networks[family], link.name), []).append(entry)

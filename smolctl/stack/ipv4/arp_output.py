@@ -55,9 +55,19 @@ class ArpResolver:
     def __init__(self, net: Network) -> None:
         self._net = net
 
+    def is_for_all(self, next_hop: int) -> bool:
+        """Tell whether an address is a broadcast address."""
+        return self._net.is_broadcast(next_hop)
+
     def solicit(self, out: Interface, entry: Neighbor, *, unicast: bool, now: int) -> None:
-        """Ask for a neighbor's MAC, from the address that the waiting packet has if that may be."""
+        """Ask for a neighbor's MAC, from the address that the waiting packet has if that may be.
+
+        On a link without ARP nobody is asked, even if a user has made an entry without a MAC
+        address (Linux ``arp_send_dst``).
+        """
         net = self._net
+        if not out.arp:
+            return
         sender = None
         source = entry.queue[-1].source if entry.queue else entry.source
         if source:

@@ -21,14 +21,14 @@ from smolctl.stack.ip.route_input import Inbound
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
 from smolctl.stack.ipv4.options_input import options_checked
+from smolctl.stack.ipv4.output import broadcast_mac
 from smolctl.stack.ipv4.source_address import select_source
-from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut, PassedOn
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ethernet, fragment, ipv4, ipv4_options
-from smolctl.wire.address import BROADCAST_MAC, is_class_e, is_link_local
+from smolctl.wire.address import is_class_e, is_link_local
 
 _tuple = tuple.__new__
 # RFC 1812 5.2.7.1, 5.3.1; Linux ip_error, ip_forward. Who is not here is not told.
@@ -177,12 +177,13 @@ def _link_output(net: Network, packet: Packet, way: Way) -> None:
     ethertype = ethernet.EtherType.IPV4
     if packet.interface.medium is Medium.IP:
         net.loopback.output(packet, ethertype)
-    elif way.type is WayType.BROADCAST:
-        # Sockets here are part of "everybody" (RFC 1812 5.2.3).
-        loop_copy(net, packet, ethertype)
-        ethernet_output(packet, BROADCAST_MAC, ethertype)
     else:
-        try:  # noqa: SIM105  # a context manager costs each packet 0.2 us
-            net.neighbors.output(packet, way.next_hop)
+        try:  # a context manager costs each packet 0.2 us
+            if way.type is WayType.BROADCAST:
+                # Sockets here are part of "everybody" (RFC 1812 5.2.3).
+                loop_copy(net, packet, ethertype)
+                net.neighbors.output_to_all(packet, way.dst, broadcast_mac(packet.interface))
+            else:
+                net.neighbors.output(packet, way.next_hop)
         except (SendRejected, NoBuffers):  # recorded: the neighbor cache is full for good
             pass

@@ -2,7 +2,7 @@
 
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
-from smolctl.stack.interface import Medium
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import (
     TRANSPORT_HEADER_LEN,
@@ -20,7 +20,6 @@ from smolctl.stack.ip.output import (
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import departing
-from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.wire import ethernet, icmpv4, ipv4
@@ -134,8 +133,14 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     elif way.type is _UNICAST:
         net.neighbors.output(packet, way.next_hop)
     else:
-        mac = multicast_mac(way.dst) if way.type is WayType.MULTICAST else BROADCAST_MAC
-        ethernet_output(packet, mac, _IPV4)
+        multicast = way.type is _MULTICAST
+        mac = multicast_mac(way.dst) if multicast else broadcast_mac(packet.interface)
+        net.neighbors.output_to_all(packet, way.dst, mac)
+
+
+def broadcast_mac(out: Interface) -> bytes:
+    """Return where packets to all go by a link: without ARP to itself (Linux arp_constructor)."""
+    return BROADCAST_MAC if out.arp else out.mac
 
 
 _PART = FamilyPart("ip", ipv4.parse, packet_output)

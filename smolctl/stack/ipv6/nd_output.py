@@ -135,6 +135,10 @@ class NdResolver:
     def __init__(self, net: Network) -> None:
         self._net = net
 
+    def is_for_all(self, _next_hop: int) -> bool:
+        """Return False: IPv6 has groups instead."""
+        return False
+
     def solicit(self, out: Interface, entry: Neighbor, *, unicast: bool, now: int) -> None:
         """Ask for a neighbor's MAC, from the address that the waiting packet has if it is here.
 

@@ -19,7 +19,6 @@ from smolctl.stack.ip.output import (
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv6.flow_label import flow_label
-from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.wire import ethernet, icmpv6, ipv6
@@ -121,7 +120,7 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     if packet.interface.medium is _LOOPBACK or way.type is _WAY_LOCAL:
         stay_inside(net, packet, way, _IPV6)
     elif way.type is _MULTICAST:
-        ethernet_output(packet, multicast_mac(way.dst), _IPV6)
+        net.neighbors.output_to_all(packet, way.dst, multicast_mac(way.dst))
     else:
         net.neighbors.output(packet, way.next_hop)
 

@@ -21,13 +21,13 @@ from smolctl.stack.neighbor.entry import (
     Transmit,
 )
 from smolctl.stack.neighbor.resolver import BlockedSenders, Resolver
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.neighbor.states import VALID, State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason, Rejected
 from smolctl.stack.trace.facts import Announced, Asked, Resolved
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire.address import ZERO_MAC
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 
 _STEPS_LIMIT = 100
 """Questions that a packet's steps tell of; neigh.mcast_solicit=0 asks for ever."""
@@ -118,16 +118,20 @@ class Neighbors(dict[str, NeighborCache]):
             # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
             drop_without_carrier(out, packet.recorder, packet.trace, now)
             return
-        if out.medium is Medium.NONE:
-            ethernet_output(packet, ZERO_MAC, self.resolver.ethertype)
-            return
         cache = self[out.name]
+        if out.medium is Medium.NONE:
+            entry = _unresolved(cache, next_hop)
+            if entry is None:
+                ethernet_output(packet, ZERO_MAC, self.resolver.ethertype)
+                return
+            next_hop = entry.ip
         known = cache.known(next_hop, packet, now)
         if known is not None:
             self._transmit(known, packet)
             return
         sysctl = self._forbids_queue(out, packet)
         try:
+            self.settle(out, next_hop, now)
             entry, actions = cache.use(next_hop, packet, now, keep=sysctl is None)
         except NoBuffers:
             detail = packet.record(reason.NEIGH_TABLE_FULL, next_hop=next_hop, taken=cache.taken)
@@ -140,6 +144,37 @@ class Neighbors(dict[str, NeighborCache]):
             else:
                 packet.record(reason.NEIGH_NOT_QUEUED, next_hop=next_hop, knob=sysctl)
         self.perform(out, actions, now)
+
+    def settle(self, out: Interface, next_hop: int, now: int) -> None:
+        """Make the entry of an address of all hosts, if there is none: nobody is asked for it.
+
+        Raises:
+            NoBuffers: as ``NeighborCache.use``.
+
+        Source: Linux ``arp_constructor``, which looks at the addresses of all links.
+        """
+        cache = self[out.name]
+        if next_hop in cache.entries or cache.noarp_mac is not None:
+            return
+        if self.resolver.is_for_all(next_hop):
+            self.perform(out, cache.set(next_hop, State.NOARP, BROADCAST_MAC, now), now)
+
+    def output_to_all(self, packet: Packet, dst: int, mac: bytes) -> None:
+        """Send to all of a link, or of a group; or as the neighbor entry of that address has it.
+
+        Args:
+            mac: their MAC address.
+
+        Raises: as ``output``.
+
+        Source: Linux ``ip_finish_output2`` and ``ip6_finish_output2``, which want an entry for
+        each, and ``arp_constructor`` and ``ndisc_constructor``, which give it that MAC address.
+        """
+        out = packet.interface
+        if out.medium is Medium.NONE or dst in self[out.name].entries:
+            self.output(packet, dst)
+        else:
+            ethernet_output(packet, mac, self.resolver.ethertype)
 
     def tell_waiting(
         self, out: Interface, entry: Neighbor, stage: str, asked: Asked | Announced, now: int
@@ -255,6 +290,19 @@ class Neighbors(dict[str, NeighborCache]):
         """Let every cache forget old entries."""
         for name, cache in list(self.items()):
             self._left_by(self._interfaces[name], cache.expire(now), now)
+
+
+def _unresolved(cache: NeighborCache, next_hop: int) -> Neighbor | None:
+    """Return the entry for which all waits on a link without link addresses; None for none.
+
+    Of a link between two, IPv4 has one entry for all (Linux ``arp_constructor``): of 0.0.0.0. It is
+    as good as resolved, and so are those that are not there, unless a user has said otherwise.
+    """
+    for ip in (0, next_hop):
+        entry = cache.lookup(ip)
+        if entry is not None and entry.state not in VALID:
+            return entry
+    return None
 
 
 def _lose(why: Reason, entry: Neighbor, packet: Packet, now: int, **values: object) -> None:

@@ -18,6 +18,9 @@ class Resolver(Protocol):
 
     ethertype: int
 
+    def is_for_all(self, next_hop: int) -> bool:
+        """Tell whether an address is that of all hosts of a link, of whatever link."""
+
     def solicit(self, out: Interface, entry: Neighbor, *, unicast: bool, now: int) -> None:
         """Ask for a neighbor's MAC address: everybody, or by unicast the one that it had."""
 

@@ -184,4 +184,92 @@ CASES = {
         udp any 10.9.0.1:9 dev t1
         """,
     ),
+    "whom a packet to all goes to is said by the entry of its address, if a user made one": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv4/ip_forward=1
+        sysctl ipv4/conf/all/bc_forwarding=1
+        sysctl ipv4/conf/t0/bc_forwarding=1
+        sysctl ipv4/conf/t1/bc_forwarding=1
+        addr add 10.0.0.1/24 brd + dev t0
+        addr add 10.1.0.1/24 brd + dev t1
+        addr add 10.2.0.1/24 brd + dev t1
+        addr add fd00::1/64 dev t0 nodad
+        neigh add 10.0.0.255 lladdr 02:00:00:00:bb:01 dev t0
+        neigh add 10.2.0.255 dev t1 nud failed
+        neigh add 239.1.1.1 lladdr 02:00:00:00:bb:02 dev t0
+        neigh add ff02::5 lladdr 02:00:00:00:bb:03 dev t0
+        """,
+        """
+        udp any 10.0.0.255:9 broadcast
+        udp any 10.1.0.255:9 broadcast
+        udp any 10.2.0.255:9 broadcast
+        udp 10.1.0.9 10.0.0.255:9 iif t1
+        udp 10.0.0.9 10.1.0.255:9 iif t0
+        udp any 255.255.255.255:9 broadcast dev t0
+        icmp 10.0.0.255 10.0.0.1 iif t0
+        udp any 239.1.1.1:9 dev t0
+        udp any 239.1.1.2:9 dev t0
+        udp any [ff02::5]:9 dev t0
+        """,
+    ),
+    "nobody is asked for the broadcast address of another link": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv4/ip_forward=1
+        addr add 10.0.0.1/24 brd + dev t0
+        addr add 10.1.0.1/24 brd + dev t1
+        """,
+        """
+        udp any 10.1.0.255:9 dev t0
+        tcp any 10.1.0.255:9 dev t0
+        icmp any 10.1.0.255 dev t0
+        """,
+    ),
+    "without ARP, what is for all goes to the link itself, and nobody is asked": (
+        """
+        tap t2 02:00:00:00:00:12
+        link set t2 arp off
+        addr add 10.2.0.1/24 brd + dev t2
+        neigh add 10.2.0.254 dev t2 nud failed
+        neigh add 10.2.0.253 dev t2 nud incomplete
+        neigh add 10.2.0.252 lladdr 02:00:00:00:bb:04 dev t2 nud stale
+        """,
+        """
+        udp any 10.2.0.255:9 broadcast
+        udp any 255.255.255.255:9 broadcast dev t2
+        udp any 239.1.1.1:9 dev t2
+        udp any 10.2.0.254:9
+        udp any 10.2.0.253:9
+        udp any 10.2.0.252:9
+        udp any 10.2.0.251:9
+        """,
+    ),
+    "of a link between two, an entry that a user made keeps packets": (
+        """
+        tun u3
+        tun u4
+        sysctl ipv4/ip_forward=1
+        addr add 10.3.0.1/24 dev u3
+        addr add 10.4.0.1/24 dev u4
+        addr add fd03::1/64 dev u3 nodad
+        neigh add 10.3.0.9 dev u3 nud failed
+        neigh add 10.4.0.9 dev u4 nud incomplete
+        neigh add fd03::9 dev u3 nud failed
+        neigh add fd03::8 dev u3 nud incomplete
+        """,
+        """
+        udp any 10.3.0.8:9
+        udp any 10.4.0.8:9
+        udp any 10.3.0.255:9 broadcast
+        udp any 239.1.1.1:9 dev u4
+        udp 10.3.0.9 10.4.0.8:9 iif u3
+        udp 10.4.0.9 10.3.0.1:9 iif u4
+        udp any [fd03::9]:9
+        udp any [fd03::8]:9
+        udp any [fd03::7]:9
+        """,
+    ),
 }  # fmt: skip

@@ -73,6 +73,7 @@ def for_neighbor(
     if way.type is not WayType.UNICAST or out.medium is not Medium.ETHERNET or not out.carrier:
         return False
     try:
+        net.neighbors.settle(out, hop, now)
         entry, actions = net.neighbors[out.name].ask(hop, way.src or 0, now)
     except NoBuffers:
         return False  # Neighbors.output says so, and records it
