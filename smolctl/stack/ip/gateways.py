@@ -13,6 +13,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
+from smolctl.wire.address import IPV4
 
 
 def living(net: Network, route: Route, dev: str | None = None) -> Route:
@@ -47,11 +48,11 @@ def living(net: Network, route: Route, dev: str | None = None) -> Route:
 def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
     """Return the next hop of a flow: its hash falls into the share of one (RFC 2991 4).
 
-    A next hop from whose network the flow's source address is comes before one that the hash would
-    give. One that is not ``usable`` is passed over, and no other flow changes its way for that.
-    When none is usable the hash alone decides.
+    Of IPv4, a next hop from whose network the flow's source address is comes before one that the
+    hash would give. One that is not ``usable`` is passed over, and no other flow changes its way
+    for that. When none is usable the hash alone decides.
 
-    Source: Linux ``fib_select_multipath``.
+    Source: Linux ``fib_select_multipath``, ``fib6_select_path``.
     """
     number = flow_number(net, key)
     tops = _tops(net, route)
@@ -60,7 +61,7 @@ def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
         if top < 0 or not usable(net, hop):
             continue
         score = int(number <= top)
-        if key.src is not None and key.src == source_of(net, hop):
+        if net.family is IPV4 and key.src is not None and key.src == source_of(net, hop):
             score += 2
         if score > best_score:
             best, best_score = hop, score
@@ -78,7 +79,7 @@ def hashed(net: Network, route: Multipath, key: RouteKey) -> list[Hop]:
     found = [
         hop for hop, top in zip(route.hops, tops, strict=True) if top >= 0 and usable(net, hop)
     ]
-    if key.src is not None:
+    if net.family is IPV4 and key.src is not None:
         found = [hop for hop in found if source_of(net, hop) == key.src] or found
     return found or [hop for hop in route.hops if not hop.dead]
 

@@ -53,7 +53,7 @@ def icmp6_output(
     trace = follow(net.recorder, trace, now)
     size = len(message.body)
     trace.flow = Flow("icmp6", how.src, message.type, dst, message.code, size, how)
-    tos = how.tos
+    tos = how.tos if trace.cause is None else 0  # Linux icmpv6_echo_reply
     key = RouteKey(dst, how.src, how.dev, OUTPUT, how.mark, _ICMPV6, 0, 0, tos, how.uid, how.loose)
     way = choose_way(net, key, now, trace)
     src = checked_source(net, way, how, icmpv6.HEADER_LEN + size, now, trace)

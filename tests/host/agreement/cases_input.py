@@ -188,4 +188,37 @@ CASES = {
         ROUTER + "route add fd05::/64 via fe80::9 dev t0 mtu 700",
         "udp fd05::9 [fd00::1]:9 iif t0 size 1300",
     ),
+    "rules select answers of IPv6 that no socket sends by no type of service": (
+        ROUTER
+        + """
+        socket tcp :: 7000
+        -6 rule add priority 10 tos 0x10 lookup 100
+        -6 route add default via fd01::5 dev t1 table 100
+        """,
+        """
+        icmp fd77::9 fd00::1 iif t0 tos 16
+        tcp fd77::8 [fd00::1]:9 iif t0 tos 16
+        tcp fd77::8 [fd00::1]:7000 iif t0 tos 16
+        udp fd77::7 [fd00::1]:9 iif t0 tos 16
+        udp fd00::7 [fd77::9]:9 iif t0 tos 16
+        icmp any fd77::9 tos 16
+        tcp any [fd77::9]:9 tos 16
+        """,
+    ),
+    "of several next hops of IPv6, the source address says nothing about which it is": (
+        ROUTER
+        + """
+        -6 route add fd06::/64 nexthop via fd00::5 dev t0 nexthop via fd01::5 dev t1
+        route add prohibit fd08::/64
+        """,
+        """
+        udp fd06::6 [fd08::9]:9 iif t0
+        udp fd06::7 [fd08::9]:9 iif t0
+        udp fd06::8 [fd08::9]:9 iif t0
+        udp fd06::9 [fd08::9]:9 iif t0
+        udp fd00::1 [fd06::6]:9
+        udp fd00::1 [fd06::7]:9
+        udp fd00::1 [fd06::8]:9
+        """,
+    ),
 }

@@ -16,6 +16,7 @@ from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp, tcp_options
+from smolctl.wire.address import IPV6
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
@@ -57,6 +58,8 @@ def segment_output(
     size = len(segment) - (segment[12] >> 4) * 4
     trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
     key = route_key(net, ends, how)
+    if sender is None and net.family is IPV6:  # Linux tcp_v6_send_response
+        key = key._replace(tos=0)
     way = choose_way(net, key, now, trace)
     if how.ttl is None:
         how = how._replace(ttl=default_ttl(net, way))
