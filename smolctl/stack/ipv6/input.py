@@ -4,7 +4,7 @@ from struct import Struct
 
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found, lookup
-from smolctl.stack.fib.route import RouteType
+from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Medium
@@ -224,17 +224,29 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         tested = net.of(interface).addresses.tentative(dst)
         if tested is not None and not tested.dadfailed:
             return refuse(reason.IP6_DST_TENTATIVE, ip=dst, _address=tested)
-        if forward:
+        if forward and not _is_by_loopback(net, found):
             return Inbound(InputAction.FORWARD, net.fib.as_good_by(found, interface.name))
         if _is_routers(net, interface.name, dst):
             return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
-        return _refuse(found, reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
+        refused = _refuse(found, reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
+        if _is_by_loopback(net, found):
+            refused.told = ErrorKind.NET
+        return refused
     frame = packet.pkt_type
     if frame is not PacketType.HOST and interface.settings["ip6.drop_unicast_in_l2_multicast"]:
         return refuse(reason.IP6_UNICAST_IN_MULTICAST, ip=dst, cause=frame.word)
     if not looped and is_away(net, interface, found):
         return refuse(reason.IP_DST_OTHER_IFACE, ip=dst, home=found.dev)
     return Inbound(InputAction.DELIVER, found, facts=Owner(dst, found))
+
+
+def _is_by_loopback(net: Network, found: Route | None) -> bool:
+    """Tell whether a route leads to the loopback, where nobody else is.
+
+    Linux takes it for one that refuses (``fib6_is_reject``), lest packets go round for ever.
+    """
+    unicast = found is not None and found.type is RouteType.UNICAST
+    return unicast and found is not None and found.dev == net.interfaces.loopback.name
 
 
 def _refuse(found: Found, why: Reason, **values: object) -> Inbound:

@@ -221,4 +221,14 @@ CASES = {
         udp fd00::1 [fd06::8]:9
         """,
     ),
+    "a route of IPv6 by lo is one that refuses": (
+        ROUTER + "-6 route add fd0d::/64 dev lo",
+        """
+        udp fd00::9 [fd0d::9]:9 iif t0
+        tcp fd01::9 [fd0d::9]:9 iif t1 ttl 1
+        udp any [fd0d::9]:9
+        icmp any fd0d::9
+        tcp any [fd0d::9]:9
+        """,
+    ),
 }
