@@ -6,7 +6,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
-from smolctl.stack.ipv6.addresses import is_ours
+from smolctl.stack.ipv6.addresses import is_anycast_here, is_ours
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.trace import Direction
@@ -68,7 +68,8 @@ def _is_source(net: Network, packet: Packet) -> bool:
     """
     dst = packet.header.dst
     if net.is_anycast(dst):
-        return bool(net.settings["icmp6.anycast_source"])
+        here = not net.needs_dev(dst) or is_anycast_here(net, packet.interface, dst)
+        return here and bool(net.settings["icmp6.anycast_source"])
     return net.is_bindable(dst) and is_ours(net, packet.interface, dst)
 
 

@@ -122,13 +122,20 @@ CASES = {
         """,
     ),
     "an answer of IPv6 from a link-local address leaves by whatever link leads there": (
-        ROUTER + "neigh add fd01::7 lladdr 02:00:00:00:bb:01 dev t1 nud permanent",
+        ROUTER
+        + """
+        tun u2
+        sysctl ipv6/conf/u2/addr_gen_mode=1
+        addr add fd02::1/64 dev u2 nodad
+        neigh add fd01::7 lladdr 02:00:00:00:bb:01 dev t1 nud permanent
+        """,
         """
         udp fd01::9 [fe80::ff:fe00:10]:9 iif t0
         tcp fd01::9 [fe80::ff:fe00:10]:9 iif t0
         icmp fd01::9 fe80::ff:fe00:10 iif t0
         udp fe80::8 [fe80::ff:fe00:11]:9 iif t0 ttl 1
         udp fd01::7 [fe80::ff:fe00:11]:9 iif t0 ttl 1
+        udp fd01::7 [fe80::]:9 iif u2
         """,
     ),
     "what is for the routers of a network is answered from there with an error, not TCP": (
