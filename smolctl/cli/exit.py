@@ -81,6 +81,7 @@ _NETWORK_SAID_NO = (
     "tcp-timed-out",
     "tcp-user-timeout",
     "tx-iface-down",
+    "tx-link-down",
     "tx-no-carrier",
     "tx-no-route",
     "tx-queue-full",

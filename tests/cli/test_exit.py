@@ -83,6 +83,7 @@ def test_a_refused_send_has_a_status_on_purpose() -> None:
         "tx-no-scope",
         "tx-no-source",
         "tx-payload-too-long",
+        "tx-src-invalid",
         "tx-src-not-ours",
         "tx-src-tentative",
         "tx-ttl-zero",

@@ -320,11 +320,8 @@ class Network(LinkObserver, ABC):
         return route is not None and route.type is RouteType.ANYCAST
 
     def interface_of(self, address: int) -> Interface | None:
-        """Return the interface that has exactly this address, of several the last.
-
-        Source: Linux ``__ip_dev_find``, ``inet_hash_insert``.
-        """
-        links = reversed(self.interfaces.values())
+        """Return the interface that has exactly this address."""
+        links = self.interfaces.values()
         return next((link for link in links if self.of(link).addresses.find(address, None)), None)
 
     @abstractmethod

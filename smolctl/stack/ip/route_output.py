@@ -42,6 +42,12 @@ _RULE_REASONS = {
 }
 
 
+_LOCAL_GROUPS = 0xE00000
+"""224.0.0.0/24, which no router forwards, without its last bits."""
+_GROUPS_LEN = 4
+"""Bits of 224.0.0.0/4, which all groups of IPv4 have."""
+
+
 def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     """Choose interface, next hop and source address for a destination; no side effect.
 
@@ -56,24 +62,21 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
             return meant
         key = meant
     dst, src, dev = key.dst, key.src, key.bound
-    if src is not None and (cause := _no_source(net, src)) is not None:
-        return Refusal(reason.TX_SRC_INVALID, dev or "", {"ip": src, "cause": cause})
-    if src is not None and not (net.fib.is_local(src) or net.may_send_from(src)):
-        return not_ours(net, src, dev)
+    if src is not None and (bad := _bad_source(net, src, dev)) is not None:
+        return bad
     if dev is None and net.needs_dev(dst):
         dev = _link_of(net, src)
         if dev is None:
             return Refusal(reason.TX_NO_SCOPE, "", {"ip": dst})
         key = key._replace(oif=dev)
     bound = net.interfaces.named(dev) if dev is not None else None
-    if net.trusts_devices:
-        if bound is not None and not bound.up:
-            return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": dst})
-        if is_multicast(dst) or is_limited_broadcast(dst):
-            # A group is reached by the interface the sender named, by device or by source address.
-            out = bound or (net.interface_of(src) if src is not None else None)
-            if out is not None and out.up:
-                return _on_link(net, out, dst, src)
+    if net.trusts_devices and bound is not None and not bound.up:
+        return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": dst})
+    if net.trusts_devices and (is_multicast(dst) or is_limited_broadcast(dst)):
+        known = _to_group(net, key, bound)
+        if not isinstance(known, RouteKey):
+            return known
+        key = known
     if dev is None and src is not None:
         found = lookup_from(net, key, src)
     else:
@@ -111,18 +114,38 @@ def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
     return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})
 
 
-def _no_source(net: Network, src: int) -> str | None:
-    """Return why no packet has an address as its source; None if one may.
+def _bad_source(net: Network, src: int, dev: str | None) -> Refusal | None:
+    """Return why nothing is sent from an address: no host has it, or this one does not.
 
-    Source: Linux ``ip_route_output_key_hash_rcu``. IPv6 has none of them among its own addresses.
+    Source: Linux ``ip_route_output_key_hash_rcu``. IPv6 has no such one among its own addresses.
     """
-    if net.family is not IPV4:
-        return None
-    if is_multicast(src):
-        return "multicast"
-    if is_limited_broadcast(src):
-        return "everybody"
-    return "zeronet" if is_zeronet(src) else None
+    cause = ""
+    if net.family is IPV4:
+        cause = "multicast" if is_multicast(src) else "zeronet" if is_zeronet(src) else ""
+        cause = "everybody" if is_limited_broadcast(src) else cause
+    if cause:
+        return Refusal(reason.TX_SRC_INVALID, dev or "", {"ip": src, "cause": cause})
+    ours = net.fib.is_local(src) or net.may_send_from(src)
+    return None if ours else not_ours(net, src, dev)
+
+
+def _to_group(net: Network, key: RouteKey, bound: Interface | None) -> RouteKey | Way | Refusal:
+    """Return the way to a group or to everybody, or by which key routes are asked for it.
+
+    It is reached by the interface of the source address, up or not, or by the one that is named, if
+    no route by that says more. Source: Linux ``ip_route_output_key_hash_rcu``.
+    """
+    dst, src = key.dst, key.src
+    if src is not None and bound is None:
+        owner = net.interface_of(src)
+        return key if owner is None else _on_link(net, owner, dst, src)
+    if bound is None:
+        return key
+    if is_limited_broadcast(dst) or dst >> 8 == _LOCAL_GROUPS:
+        return _on_link(net, bound, dst, src)
+    if src is None:
+        key = key._replace(src=net.select_source(bound, dst, None, Scope.GLOBAL) or None)
+    return key
 
 
 def _refusal(found: Found, dst: int) -> Refusal | None:
@@ -158,6 +181,8 @@ def _to_ourselves(
     out = net.interfaces.loopback
     owner = net.interfaces.get(route.dev or "", out)
     if not (net.settings["ip.loopback_own"] or owner.loopback):
+        if not owner.up:
+            return Refusal(reason.TX_IFACE_DOWN, owner.name, {"ip": dst})
         return _on_link(net, owner, dst, src, route)
     source = src if src is not None else route.prefsrc
     if source is None:
@@ -189,9 +214,13 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     kind = _type(dst, route.type is RouteType.BROADCAST)
-    # A group is at no gateway, and yet its packets are from the address that goes with one.
+    # A group of IPv4 is at no gateway of a route that is not for groups alone, and yet its packets
+    # are from the address that goes with that one. Linux __mkroute_output; rt6_nexthop.
     via = None if route.on_link else route.via
-    to_gateway = via is not None and kind is WayType.UNICAST
+    straight = kind is WayType.BROADCAST or (
+        kind is WayType.MULTICAST and net.family is IPV4 and route.plen < _GROUPS_LEN
+    )
+    to_gateway = via is not None and not straight
     next_hop = via if via is not None and to_gateway else dst
     redirected = _redirected(net, out, dst, route) if to_gateway else None
     if redirected is not None:
@@ -241,8 +270,6 @@ def _redirected(net: Network, out: Interface, dst: int, route: Route) -> RouteEx
 def _on_link(
     net: Network, out: Interface, dst: int, src: int | None, route: Route | None = None
 ) -> Way | Refusal:
-    if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     if src is None:
         src = net.select_source(out, dst, None, Scope.LINK)
     if src is None and out.loopback and is_multicast(dst):

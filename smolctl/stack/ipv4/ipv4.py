@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 from smolctl.stack import reason
-from smolctl.stack.fib.route import Scope
+from smolctl.stack.fib.route import RouteType, Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import address_tests, membership, proxy_answers
 from smolctl.stack.ip.addresses import Address, AddressList
@@ -127,6 +127,18 @@ class Ipv4(LinkedNetwork):
         if src is None and dev is not None and (out := self.interfaces.get(dev)) is not None:
             src = self.select_source(out, 0, None, Scope.HOST)
         return src or self.loopback_prefix[0]
+
+    def interface_of(self, address: int) -> Interface | None:
+        """Return the interface that has an address; of several, the one that got it last.
+
+        Source: Linux ``__ip_dev_find``, which also takes what a local route alone makes ours.
+        """
+        own = self.fib.own(address)
+        if own is None or own.type is not RouteType.LOCAL:
+            return None
+        alike = self.fib.tables[own.table].chain(own.prefix, own.plen)
+        devs = [route.dev for route in alike if route.type is RouteType.LOCAL]
+        return self.interfaces.get(devs[-1] or "")
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""

@@ -130,7 +130,7 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     """
     if packet.interface.medium is _LOOPBACK:
         stay_inside(net, packet, way, _IPV4)
-    elif way.type is _UNICAST:
+    elif way.type is _UNICAST or way.next_hop != way.dst:
         net.neighbors.output(packet, way.next_hop)
     else:
         multicast = way.type is _MULTICAST

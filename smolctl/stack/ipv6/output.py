@@ -119,7 +119,7 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
     """
     if packet.interface.medium is _LOOPBACK or way.type is _WAY_LOCAL:
         stay_inside(net, packet, way, _IPV6)
-    elif way.type is _MULTICAST:
+    elif way.type is _MULTICAST and way.next_hop == way.dst:
         net.neighbors.output_to_all(packet, way.dst, multicast_mac(way.dst))
     else:
         net.neighbors.output(packet, way.next_hop)

@@ -23,7 +23,7 @@ class Loopback:
         """Queue a packet that comes back in by its interface."""
         out = packet.interface
         if not out.up:
-            packet.record(reason.TX_IFACE_DOWN)
+            packet.record(reason.TX_LINK_DOWN)
         elif len(self.queue) >= OUTBOX_LIMIT:
             packet.record(reason.TX_QUEUE_FULL)
             out.counters.tx_dropped += 1

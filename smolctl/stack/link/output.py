@@ -38,7 +38,7 @@ def _output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace, now:
 def _frame_output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace, now: int) -> None:
     """Put a frame into the outbox, or drop it because of the link's state."""
     if not out.up:
-        recorder.record(reason.TX_IFACE_DOWN, out.name, now, trace)
+        recorder.record(reason.TX_LINK_DOWN, out.name, now, trace)
         out.counters.tx_dropped += 1
     elif not out.carrier:
         drop_without_carrier(out, recorder, trace, now)

@@ -149,6 +149,51 @@ CASES = {
         udp any 200.1.2.3:7000
         """,
     ),
+    "a group is reached by the last link that got the source, whether that is up or not": (
+        """
+        veth v0 02:00:00:00:00:10
+        veth v1 02:00:00:00:00:11
+        veth v2 02:00:00:00:00:12 down
+        addr add 10.0.0.1/24 brd + dev v0
+        addr add 10.0.0.1/24 brd + dev v1
+        addr add 10.0.5.1/24 brd + dev v0
+        addr add 10.2.0.1/24 brd + dev v2
+        route add local 10.9.0.0/16 dev lo
+        socket udp 0.0.0.0 7000
+        """,
+        """
+        udp 10.0.0.1 239.1.2.3:9
+        udp 10.0.0.1 255.255.255.255:7000 broadcast
+        udp 10.2.0.1 239.1.2.3:9
+        icmp 10.2.0.1 224.0.0.1
+        udp 10.2.0.1 255.255.255.255:7000 broadcast
+        udp 10.9.0.1 239.1.2.3:9
+        """,
+    ),
+    "a group is at the gateway of a route that is for groups": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 scope link dev t1
+        addr add fd00::1/64 dev t0 nodad
+        route add 224.0.0.0/4 via 10.0.0.9
+        route add default via fd00::9
+        rule add priority 10 to 238.0.0.0/8 prohibit
+        late -6 route del ff00::/8 dev t0 table local
+        """,
+        """
+        udp any 239.1.2.3:9
+        udp any 239.1.2.3:9 dev t0
+        udp any 239.1.2.3:9 dev t1
+        udp any 224.0.0.5:9
+        udp any 224.0.0.5:9 dev t0
+        udp any 224.0.0.5:9 dev t1
+        udp any 238.1.2.3:9
+        udp any 238.1.2.3:9 dev t0
+        udp any [ff05::7]:9 dev t0
+        """,
+    ),
     "a socket that is bound to a broadcast address sends from another one": (
         """
         tap t0 02:00:00:00:00:10

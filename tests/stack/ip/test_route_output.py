@@ -165,7 +165,7 @@ def test_links_that_are_down_lead_nowhere(host: Host) -> None:
     lost = host.send(host.socket(), "10.1.0.1", 7)
     host.poll()
     assert lost.reason is not None
-    assert lost.reason.name == "tx-iface-down"
+    assert lost.reason.name == "tx-link-down"
     assert heard.rx_datagrams == 0
 
 

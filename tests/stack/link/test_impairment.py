@@ -311,7 +311,7 @@ def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
     host, trace = bad_host(delay_ns=SECOND_NS), Trace()
     host.stack.udp.send(host.socket(), b"x", ip(PEER), 9, host.now, trace)
     reason = {
-        "down": "tx-iface-down",
+        "down": "tx-link-down",
         "no carrier": "tx-no-carrier",
         "deleted": "stack-stopped",
         "full": "tx-queue-full",

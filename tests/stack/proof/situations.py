@@ -343,6 +343,7 @@ SITUATIONS = (
     Situation("tx-broadcast-denied", "smolctl ping -b 10.0.0.255", pings("10.0.0.255")),
     Situation("tx-no-port", "smolctl sysctl ip.local_port_last=65535", P["tx-no-port"]),
     Situation("tx-iface-down", "smolctl link set tap0 up", P["tx-iface-down"]),
+    Situation("tx-link-down", "smolctl link set lo up", P["tx-link-down"]),
     Situation("tx-too-big", "smolctl link set tap0 mtu 1501", P["tx-too-big"]),
     Situation(
         "tx-too-big",

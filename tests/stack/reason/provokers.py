@@ -244,6 +244,12 @@ def tx_iface_down(host: Host) -> None:
     refused(host, socket)
 
 
+def tx_link_down(host: Host) -> None:
+    set_up(host.stack.shared, host.stack.interfaces.loopback, False, host.now)
+    host.socket(9)
+    host.send(host.socket(), OURS)
+
+
 def no_carrier(host: Host) -> None:
     set_carrier(host.stack.shared, host.tap, False, host.now)
     host.send(host.socket())
