@@ -24,7 +24,6 @@ from smolctl.stack.trace.trace import Fate
 from smolctl.wire.address import (
     IPV6,
     family_of,
-    format_address,
     is_multicast,
 )
 
@@ -392,25 +391,6 @@ def _state(case: Case) -> Iterator[Limit]:
         yield Limit("the host changed while it was read: this may never have been just so")
 
 
-_DEVIATIONS = {
-    "tx-no-scope": "where no link is named, Linux sends by the first route of all that match; only"
-    " connect() is refused",
-}
-"""Drops in which a stack differs from Linux on purpose, and no profile says it."""
-_CONNECTING = {"tx-no-scope"}
-"""Those in which Linux refuses connections, too."""
-
-
-def _deviations(case: Case) -> Iterator[Limit]:
-    """Yield in what the twin is known to differ from Linux about the packet."""
-    why = case.passages[0].trace.reason
-    same = case.question.proto == "tcp" and why is not None and why.name in _CONNECTING
-    if why is not None and why.name in _DEVIATIONS and not same:
-        sent = not case.passages[0].entered and not case.passages[0].arp
-        command = f"{case.ip} route get {format_address(case.question.dst)}" if sent else ""
-        yield Limit(_DEVIATIONS[why.name], Decides.ALWAYS, command)
-
-
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (
-    _filters, _unread, _hooks, _links, _notes, _state, _deviations,
+    _filters, _unread, _hooks, _links, _notes, _state,
 )  # fmt: skip

@@ -119,6 +119,7 @@ SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip6.check_scope", (0, 1)),
     ("ip6.check_source", (0, 1)),
     ("ip6.source_first", (0, 1)),
+    ("ip6.any_link", (0, 1)),
     ("ip6.ignore_routes_with_linkdown", (0, 1)),
     ("iface.snap", (0, 1)),
     ("udp.tell_bound", (0, 1)),

@@ -66,7 +66,8 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         return bad
     if dev is None and net.needs_dev(dst):
         dev = _link_of(net, src)
-        if dev is None:
+        # Linux udpv6_sendmsg asks for no link; ping_v6_sendmsg and tcp_v6_connect do.
+        if dev is None and not (key.protocol == NextHeader.UDP and net.settings["ip6.any_link"]):
             return Refusal(reason.TX_NO_SCOPE, "", {"ip": dst})
         key = key._replace(oif=dev)
     bound = net.interfaces.named(dev) if dev is not None else None

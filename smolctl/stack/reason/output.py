@@ -305,8 +305,8 @@ TX_NO_SCOPE = Reason(
     "an address of one link, and no link was named",
     """Every link has addresses of fe80::/10, and the same address may be on several links; so may
     groups of ff02::/16. To send to one, the interface must be named beside it, as a zone (%tap0) or
-    by dev. Linux gives EINVAL to connect(); what is not connected it sends by the first route of
-    all that match.""",
+    by dev. Linux gives EINVAL to connect() and ping; datagrams that are not connected it sends by
+    the first route of all that match, as a stack does with ip6.any_link.""",
     why_template=("{ip} is on one link: which one?",),
     advice_template="name the interface: {ip}%DEV, or dev DEV; smolctl link show",
     stage="route",

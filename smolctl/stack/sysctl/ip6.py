@@ -42,6 +42,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.OWN,
     ),
     Sysctl(
+        "ip6.any_link", 0, "flag", 0, 1,
+        "send datagrams to a link-local address by the first route where no link is named",
+        "RFC 4007 6; Linux udpv6_sendmsg", "1", "",
+    ),
+    Sysctl(
         "ip6.auto_flowlabels", 1, "level", 0, 3,
         "make flow labels from a hash of the flow: 0 and 2 no, 1 and 3 yes",
         "RFC 6437 3; Linux auto_flowlabels", "1", "",

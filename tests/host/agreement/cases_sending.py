@@ -130,6 +130,23 @@ CASES = {
         udp any [ff02::1]:7000 dev t1 size 1472
         """,
     ),
+    "a datagram to an address of one link goes by the first route where none is named": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd01::1/64 dev t1 nodad
+        socket udp :: 7000
+        """,
+        """
+        udp any [fe80::9]:9
+        udp any [ff02::1]:7000
+        udp fd01::1 [fe80::9]:9
+        udp any [fe80::ff:fe00:11]:7000
+        udp any [fe81::9]:9
+        icmp any fe80::9
+        tcp any [fe80::9]:9
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10

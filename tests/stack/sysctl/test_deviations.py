@@ -12,6 +12,7 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
 from smolctl.stack.ipv6.addresses import asking_address
+from smolctl.stack.reason import Rejected
 from smolctl.stack.sysctl.deviations import DEVIATIONS, EXACT
 from smolctl.stack.sysctl.profiles import PROFILES
 from smolctl.stack.sysctl.settings import Settings
@@ -190,6 +191,18 @@ def test_ipv6_leaves_from_the_loopback_address(exact: bool) -> None:
         host.delete(text(item.local))
     found = way(host, "2001:db8:9::1")
     assert found == ("2001:db8:9::1 dev tap0 src ::1" if exact else "tx-loopback-source")
+
+
+@EITHER
+def test_a_datagram_goes_by_some_link_where_none_is_named(exact: bool) -> None:
+    host = Host6()
+    as_linux(host, "ip6.any_link", exact)
+    socket = host.socket(local="::")
+    with suppress(SendRejected):
+        host.send(socket, "ff02::9")
+    assert len(host.take()) == exact
+    with pytest.raises(Rejected, match="which one"):
+        host.stack.udp.connect(socket, ip("ff02::9"), 9)
 
 
 @EITHER

@@ -149,7 +149,10 @@ class Udp(UdpTable):
         key = RouteKey(
             peer, src, dev, OUTPUT, socket.mark, Protocol.UDP, sport, port, socket.tos, socket.uid
         )
-        way = wrong_family(socket, peer, src) or route_output(net, key)
+        if dev is None and net.needs_dev(peer) and (src is None or not net.needs_dev(src)):
+            way: Way | Refusal = Refusal(reason.TX_NO_SCOPE, "", {"ip": peer})
+        else:
+            way = wrong_family(socket, peer, src) or route_output(net, key)
         if net.family is IPV4 and isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect;
             # tcp_v6_connect and ip6_datagram_dst_update do not).
