@@ -108,11 +108,17 @@ def _meant(net: Network, key: RouteKey) -> RouteKey | Refusal:
     key = key._replace(src=None) if key.src == 0 else key
     if not is_unspecified(key.dst):
         return key
-    if net.settings["ip.zero_is_own"]:
-        if key.protocol == NextHeader.ICMPV6:
-            return key  # Linux ping_v6_sendmsg asks for a route to ::, as to any other address
-        return key._replace(dst=net.meant(key.dst, key.src, key.oif), oif=None)
-    return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})
+    if not net.settings["ip.zero_is_own"]:
+        return Refusal(reason.TX_DST_INVALID, key.oif or "", {"ip": key.dst, "cause": "zero"})
+    if key.protocol == NextHeader.ICMPV6:
+        return key  # Linux ping_v6_sendmsg asks for a route to ::, as to any other address
+    own = net.meant(key.dst, key.src, key.oif)
+    if net.family is not IPV4:
+        return key._replace(dst=own)
+    # By lo, if the link that is named is up (Linux ip_route_output_key_hash_rcu).
+    if key.oif is not None and not net.interfaces.named(key.oif).up:
+        return Refusal(reason.TX_IFACE_DOWN, key.oif, {"ip": own})
+    return key._replace(dst=own, oif=None)
 
 
 def _bad_source(net: Network, src: int, dev: str | None) -> Refusal | None:
@@ -229,7 +235,10 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     if src is None and not (net.first_source and route.protocol == KERNEL):
         src = route.prefsrc
         if src is not None and not net.fib.is_local(src):
-            return not_ours(net, src)  # it was, and is tentative now
+            lost = not_ours(net, src)  # it was ours, and is tentative now
+            # Linux rt6_remove_prefsrc leaves it where another link had it.
+            if net.family is IPV4 or lost.reason is reason.TX_SRC_TENTATIVE:
+                return lost
     if src is None:
         src = net.select_source(out, dst, route.via, route.scope)  # Linux fib_result_prefsrc
     mtu = _mtu(net, out, dst, next_hop, route)

@@ -228,7 +228,9 @@ CASES = {
         """
         tap t0 02:00:00:00:00:10
         tap t1 02:00:00:00:00:11
+        tap t2 02:00:00:00:00:12 down
         addr add 10.0.0.1/24 dev t0
+        addr add 10.2.0.1/24 dev t2
         socket tcp 0.0.0.0 80
         socket udp 0.0.0.0 7000
         """,
@@ -238,6 +240,27 @@ CASES = {
         tcp 10.0.0.1 0.0.0.0:80
         tcp 10.0.0.1 0.0.0.0:9 dev t1
         udp any 0.0.0.0:7000 dev t0
+        udp any 0.0.0.0:7000 dev t2
+        icmp any 0.0.0.0 dev t2
+        tcp any 0.0.0.0:80 dev t2
+        """,
+    ),
+    "a route of IPv6 keeps the source that another link has lost": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        route add fd05::/16 via fd00::9 src fd01::1
+        route add fd06::/16 via fd00::9 src fd00::1
+        neigh add fd00::9 lladdr 02:00:00:00:bb:00 dev t0 nud permanent
+        late addr del fd01::1/64 dev t1
+        """,
+        """
+        udp any [fd05::1]:9
+        tcp any [fd05::1]:9
+        icmp any fd05::1
+        udp any [fd06::1]:9
         """,
     ),
     "a connection of IPv4 is refused by what its chosen source meets": (

@@ -288,8 +288,6 @@ CASES = {
     ),
 }
 
-ALL = CASES | cases_incoming.CASES | cases_input.CASES
-
 ALL = CASES | cases_incoming.CASES | cases_input.CASES | cases_sending.CASES
 
 

@@ -74,8 +74,8 @@ def _decide(
     recorder, settings = table.recorder, table.settings
     dst, dport, size = item.dst, item.dport, len(item.payload)
     net = table.networks.for_address(dst)
-    zero = is_unspecified(dst)
-    if zero:
+    asked = dst
+    if is_unspecified(dst):
         dst = item.dst = net.meant(dst, item.src or socket.source, item.dev or socket.dev)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
@@ -86,10 +86,10 @@ def _decide(
     if patient and _kept(table, net, socket, item, now):
         return None
     options = socket.options_to(dst) if socket.options else NO_OPTIONS
-    hop = dst if options.hop is None else options.hop
-    # Linux ip_route_output_key_hash_rcu: 0.0.0.0 is by lo, whatever link is named.
-    dev = None if zero and net.family is IPV4 else item.dev or socket.dev_to(dst)
-    mark, uid = socket.mark, socket.uid
+    hop = options.hop
+    if hop is None:  # Linux ip_route_output_key_hash_rcu knows what 0.0.0.0 is
+        hop = asked if net.family is IPV4 else dst
+    dev, mark, uid = item.dev or socket.dev_to(dst), socket.mark, socket.uid
     key = RouteKey(hop, source, dev, OUTPUT, mark, _UDP, sport, dport, tos, uid)
     way = choose_way(net, key, now, trace)
     may = socket.broadcast
