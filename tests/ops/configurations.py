@@ -50,6 +50,8 @@ ADDRESSES6 = ("2001:db8::1/64", "2001:db8::2/64", "2001:db8:1::1/48", "2001:db8:
 GATEWAYS6 = ("fe80::9", "2001:db8::9", "2001:db8:1::9", "fe80::a", "2a00::1")
 PREFIXES6 = ("default", "2001:db8::/64", "2001:db8:1::/48", "2001:db8:2::/48", "2001:db8::9",
              "fe80::/64", "fd00::/8")  # fmt: skip
+OBJECTS = ("1", "2", "3", "10", "11", "4294967295")
+"""Numbers of next-hop objects."""
 LABELS = ("2001:db8::/32", "2002::/16", "::/0", "fd00::/8")
 
 
@@ -58,11 +60,12 @@ class Changes:
 
     Args:
         ipv6: half of them are of IPv6.
+        next_hops: most of them are about next-hop objects, and routes; none is about links.
     """
 
-    def __init__(self, seed: int, *, ipv6: bool = False) -> None:
+    def __init__(self, seed: int, *, ipv6: bool = False, next_hops: bool = False) -> None:
         self._random = Random(seed)
-        self._ipv6 = ipv6
+        self._ipv6, self._next_hops = ipv6, next_hops
 
     def some(self, api: Api, count: int) -> None:
         """Make so many changes; one that is refused has changed nothing."""
@@ -83,6 +86,10 @@ class Changes:
             kinds = (self._link, self._link, self._addr, self._addr6, self._addr6, self._addr6,
                      self._route6, self._route6, self._route6, self._neigh6, self._rule6,
                      self._label)  # fmt: skip
+        if self._next_hops:
+            kinds = (self._addr, self._route, self._next_hop, self._next_hop)
+            if self._ipv6:
+                kinds += (self._addr6, self._route6, self._next_hop6)
         change: tuple[str, Row] = self._random.choice(kinds)()
         return change
 
@@ -130,6 +137,8 @@ class Changes:
         pick = self._random.choice
         verb = pick(("add", "add", "append", "append", "replace", "change", "del"))
         args: Row = {"dst": pick(PREFIXES)}
+        if self._next_hops and self._random.random() < 0.6:
+            return f"route.{verb}", args | self._by_object()
         if self._random.random() < 0.15:
             args |= self._maybe(0.3, metric=("5", "7"), table=TABLES, mtu=("576",))
             args["nexthop"] = [self._hop() for _ in range(pick((1, 2, 2, 3)))]
@@ -149,6 +158,37 @@ class Changes:
         if self._random.random() < 0.3:
             return {"via": "203.0.113.1", "dev": pick(LINKS), "onlink": True, **weight}
         return {**pick(({"via": pick(GATEWAYS[::5])}, {"dev": pick(LINKS)})), **weight}
+
+    def _by_object(self) -> Row:
+        extra = self._maybe(0.2, metric=("5", "7"), mtu=("1400",), table=("main", "7"))
+        return {"nhid": self._random.choice(OBJECTS), **extra, **self._maybe(0.1, type=TYPES[:1])}
+
+    def _next_hop(
+        self, family: str = "inet", gateways: tuple[str, ...] = GATEWAYS
+    ) -> tuple[str, Row]:
+        pick = self._random.choice
+        args: Row = {"id": pick(OBJECTS)}
+        what = self._random.random()
+        if what < 0.1:
+            return pick((("nexthop.del", args), ("nexthop.flush", {"dev": pick(LINKS)})))
+        verb = f"nexthop.{pick(('add', 'add', 'replace'))}"
+        if what < 0.35:
+            members = self._random.sample(OBJECTS, pick((1, 2, 2, 3)))
+            return verb, {**args, "group": "/".join(
+                f"{each}{pick(('', '', ',3', ',256'))}" for each in members)}  # fmt: skip
+        if what < 0.45:
+            return verb, {**args, "blackhole": True, "family": family}
+        if what < 0.6:
+            return verb, {**args, "dev": pick(LINKS), "family": family}
+        args |= {"via": pick(gateways), "dev": pick(LINKS)}
+        if what < 0.75:
+            args["onlink"] = True
+        if "onlink" in args or args["via"] == "10.0.0.1":
+            args["via"] = gateways[4]  # one that never becomes our own
+        return verb, args
+
+    def _next_hop6(self) -> tuple[str, Row]:
+        return self._next_hop("inet6", GATEWAYS6)
 
     def _rule(self) -> tuple[str, Row]:
         pick = self._random.choice
@@ -192,6 +232,8 @@ class Changes:
         pick = self._random.choice
         verb = pick(("add", "add", "append", "append", "replace", "change", "del"))
         args: Row = {"dst": pick(PREFIXES6), "family": "inet6"}
+        if self._next_hops and self._random.random() < 0.6:
+            return f"route.{verb}", args | self._by_object()
         args |= self._maybe(0.2, metric=("5", "7"), mtu=("1400",), table=("main", "7"),
                             protocol=("static", "77"))  # fmt: skip
         if self._random.random() < 0.2:

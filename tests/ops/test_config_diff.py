@@ -85,6 +85,11 @@ def test_what_it_says_leads_there(seed: int) -> None:
     mine, theirs = bare(), bare()
     Changes(seed).some(mine, 15)
     Changes(seed + 500 if seed % 2 else seed).some(theirs, 20)
+    assert_leads_there(mine, theirs)
+
+
+def assert_leads_there(mine: Api, theirs: Api) -> None:
+    """See that the commands of a difference make one stack like the other."""
     for api in (mine, theirs):
         api.wait(TESTED_NS)
     rows: list[Row] = theirs("config.save")
