@@ -10,14 +10,16 @@ from smolctl.ops.families import network
 from smolctl.ops.route import table_number
 from smolctl.ops.route_get import protocol_number, tos_number
 from smolctl.ops.saved import Saved, Words
+from smolctl.stack.config.link import check_name
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.route_words import dscp_text, group_text, protocol_text
 from smolctl.stack.fib.route import table_text
 from smolctl.stack.fib.rule import DSCP_BITS, PRIORITY_MAX, Range, Rule, RuleAction
 from smolctl.stack.ip.network import Network
-from smolctl.wire.address import IPV4, format_address
+from smolctl.wire.address import IPV4, IPV6, format_address
 
 _ALL_BITS = 0xFFFFFFFF
+_PRECEDENCE = 0xE0
 _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
 _PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
 
@@ -151,6 +153,8 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
         text = args.text(name)
         if text is not None:
             said[name] = text
+    for name in said.keys() & {"iif", "oif"}:
+        check_name(str(said[name]))
     if "protocol" in said:
         said["protocol"] = _protocol(str(said["protocol"]))
     tos, ipproto, marked = tos_number(args), protocol_number(args), args.fwmark("fwmark")
@@ -159,6 +163,11 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
     said |= _dscp(args)
     if tos is not None and tos & 3:
         raise InvalidArgument(f"tos 0x{tos:02x}: its last two bits are ECN's, and must be 0")
+    if tos is not None and tos & _PRECEDENCE and args.family is not IPV6:
+        raise InvalidArgument(  # Linux fib4_rule_configure
+            f"tos 0x{tos:02x}: the first three bits do not count in rules of IPv4, and must be 0",
+            hint=f"say: dscp {tos >> 2}",
+        )
     for name, value in (
         ("tos", tos or None),
         ("ipproto", ipproto or None),
@@ -232,16 +241,17 @@ def _dscp(args: Args) -> dict[str, object]:
 
 
 def _uids(args: Args) -> Range | None:
-    """Return a range of users as FIRST-LAST, or one user."""
+    """Return a range of users, as FIRST-LAST."""
     text = args.text("uidrange")
     if text is None:
         return None
     ends = [int(end) if end.isascii() and end.isdigit() else -1 for end in text.split("-", 1)]
-    if not all(0 <= end <= UID_MAX for end in ends) or ends[0] > ends[-1]:
+    if not all(0 <= end <= UID_MAX for end in ends) or len(ends) < 2 or ends[0] > ends[1]:
         raise InvalidArgument(
-            f'uidrange "{text}" is not a range of user ids: FIRST-LAST, each 0..{UID_MAX}'
+            f'uidrange "{text}" is not a range of user ids: FIRST-LAST, each 0..{UID_MAX}',
+            hint=f"say: uidrange {text}-{text}" if ends == [max(ends[0], 0)] else None,
         )
-    return ends[0], ends[-1]
+    return ends[0], ends[1]
 
 
 def _is_number(text: str) -> bool:

@@ -25,14 +25,7 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
     Raises:
         InvalidArgument, AlreadyExists.
     """
-    if not 1 <= len(name.encode()) <= NAME_MAX:
-        raise InvalidArgument(
-            f'"{name}" is not an interface name: it has 1 to {NAME_MAX} characters'
-        )
-    if name in (".", "..") or any(c == "/" or c == ":" or c.isspace() for c in name):
-        raise InvalidArgument(
-            f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
-        )
+    check_name(name)
     if name in SCOPES:
         # Deviation: Linux accepts it, and then has no IPv4 on it (sysctl_dev_name_is_allowed).
         raise InvalidArgument(
@@ -43,6 +36,22 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
     _check_mtu(mtu)
     if mac is not None:
         _check_mac(mac)
+
+
+def check_name(name: str) -> None:
+    """Check that an interface may have a name (Linux ``dev_valid_name``).
+
+    Raises:
+        InvalidArgument: none may.
+    """
+    if not 1 <= len(name.encode()) <= NAME_MAX:
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: it has 1 to {NAME_MAX} characters'
+        )
+    if name in (".", "..") or any(c == "/" or c == ":" or c.isspace() for c in name):
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
+        )
 
 
 def _check_mtu(mtu: int) -> None:
