@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit import process, warm
+from tests.kit import here, process, warm
 from tests.kit.netns import PATH, Namespace
 from tests.kit.process import Background, wait_until
 
@@ -69,12 +69,15 @@ class SmolctlEnv:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``smolctl ARGS`` to its end, as ``process.run`` does.
 
-        It is forked from an interpreter that has imported all (``warm.py``); ``cold`` starts one.
+        One that only asks a daemon runs in this process (``here.py``); others are forked from an
+        interpreter that has imported all (``warm.py``); ``cold`` starts one.
         """
         data = (input or "").encode(errors="surrogateescape")
         if self.prefix or not warm.fits(self.environ, data):
             return self.cold(*args, check=check, input=input, timeout=timeout)
-        raw = warm.forked().run(args, self.environ, data, timeout, self._netns)
+        raw = None if data else here.run(args, self.environ)
+        if raw is None:
+            raw = warm.forked().run(args, self.environ, data, timeout, self._netns)
         return process.completed(["smolctl", *args], *raw, check=check)
 
     def cold(
