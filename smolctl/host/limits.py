@@ -26,6 +26,7 @@ from smolctl.wire.address import (
     family_of,
     is_multicast,
 )
+from smolctl.wire.ethernet import HEADER_LEN
 
 
 class Decides(Enum):
@@ -272,6 +273,8 @@ def _links(case: Case) -> Iterator[Limit]:
             yield from _vrf(case, link)
             if name != passage.left or not passage.sent:
                 continue
+            if link.kind == "veth":
+                yield from _other_end(case, link, passage)
             if link.kind in _HANDED:
                 yield Limit(f"{name} ({link.kind}) hands it to {_HANDED[link.kind]}")
             if link.kind == "bridge":
@@ -280,6 +283,28 @@ def _links(case: Case) -> Iterator[Limit]:
             elif link.kind not in PLAIN_KINDS and link.kind not in (*_HANDED, *TUNNELS, "vrf"):
                 shown = f"{case.ip} -d link show {name}"
                 yield Limit(f"what {name} ({link.kind}) makes of it", command=shown)
+
+
+def _other_end(case: Case, link: links.Link, passage: Passage) -> Iterator[Limit]:
+    """Yield the other end of a veth that takes less than this packet, or may do so.
+
+    Source: Linux ``veth_forward_skb``, ``is_skb_forwardable``: its MTU, and a tag of a VLAN.
+    """
+    trace = passage.trace
+    size = min(len(trace.frame) - trace.linked * HEADER_LEN, link.mtu) - _VLAN_TAG
+    if link.lower_netns is None and link.lower:
+        other = case.state.link_named(case.state.name_of(link.lower))
+        if other is not None and size > other.mtu:
+            text = f"{other.name}, the other end of {link.name}, drops more than {other.mtu} B"
+            command = f"{case.ip} link set {other.name} mtu {link.mtu}"
+            yield Limit(text, Decides.PASSING, command)
+    elif size > _USUAL_MTU:
+        where = f"{case.inside}ethtool -S {link.name}"
+        text = f"whether the other end of {link.name}, in another namespace, takes {size} B"
+        yield Limit(text, command=where)
+
+
+_VLAN_TAG, _USUAL_MTU = 4, 1500
 
 
 def _vrf(case: Case, link: links.Link) -> Iterator[Limit]:

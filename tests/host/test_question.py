@@ -202,6 +202,31 @@ def test_the_answer_to_a_connection_attempt_is_followed() -> None:
     assert (row["ok"], row["reason"]) == (False, "tx-no-route")
 
 
+@pytest.mark.parametrize(
+    ("size", "mtu", "said"),
+    [
+        (1476, 1500, None),  # a tag of a VLAN longer
+        (1477, 1500, "far, the other end of eth0, drops more than 1500 B"),
+        (8972, 9000, None),
+    ],
+)
+def test_the_other_end_of_a_veth_may_drop_what_is_too_long(
+    size: int, mtu: int, said: str | None
+) -> None:
+    lines = (
+        "link eth0 type veth mtu 9000", f"link far type veth peer eth0 mtu {mtu}",
+        *(line for line in UPLINKS if line != "link eth0"),
+    )  # fmt: skip
+    row = udp(host(*lines), "8.8.8.8", size=size)
+    assert row["ok"] is (True if said is None else None)
+    assert limited(row) == (said or "")
+    assert row.get("look") == (said and "ip link set far mtu 9000")
+    alone = [line for line in lines if "far" not in line]
+    assert ("the other end of eth0" in limited(udp(host(*alone), "8.8.8.8", size=size))) is (
+        size > 1476
+    )
+
+
 def test_what_comes_in_by_the_port_of_a_bridge_is_the_bridges() -> None:
     lines = ("link br0 type bridge", "link v0 type veth master br0", "addr 10.0.0.1/24 dev br0",
              "socket udp 0.0.0.0:53")  # fmt: skip

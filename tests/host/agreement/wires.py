@@ -14,6 +14,8 @@ _TUNSETIFF, _TUNSETCARRIER = 0x400454CA, 0x400454E2
 _TUN, _TAP, _NO_PI = 0x1, 0x2, 0x1000
 _IFREQ = struct.Struct("16sH22x")
 _MOST = 70_000
+_FAR_MTU = 65535
+"""The other end of a veth drops what is too long for it, which is no question to the host."""
 # linux/if_packet.h
 _SOL_PACKET, _IGNORE_OUTGOING = 263, 23
 _ALL = 3
@@ -45,6 +47,7 @@ class LinkSpec(NamedTuple):
             made = [f"tuntap add dev {self.name} mode tun"]
         else:
             made = [f"link add {self.name} type veth peer name {self.name}.far"]
+            made += [f"link set {self.name}.far mtu {_FAR_MTU}"]
             made += [f"link set {self.name}.far up"] if self.carrier else []
         made += [f"link set {self.name} address {self.mac}"] if self.mac else []
         return made + [f"link set {port} master {self.name}" for port in self.ports]
@@ -118,6 +121,7 @@ def _far_end(spec: LinkSpec, place: Place, far: Place) -> socket.socket:
     # Each end has its own name in its own place; of several hosts, numbers differ.
     named = f"far{number}"
     assert not far.ip([f"link set {end} name {named}"])
+    assert not far.ip([f"link set {named} mtu {_FAR_MTU}"])
     assert not far.ip([f"link set {named} {'up' if spec.carrier else 'down'}"])
     return far.inside(lambda: _packet_socket(named))
 
