@@ -27,7 +27,7 @@ from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.explain.predict import Question
 from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.verdict import blame, good
-from smolctl.stack.fib.nexthop import Hop, Multipath, NextHop, with_ways
+from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.interface import ETHERNET_MTU
 from smolctl.stack.ip.way import Way
@@ -410,15 +410,16 @@ def by_each_hop(
 
 
 def _by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
-    """Return a clone in which a route has but one of its next hops.
+    """Return a clone in which all flows of a route go by one of its next hops.
 
     Args:
         dst: an address of its family.
     """
     clone = clone_for_changes(stack)
     net = clone.networks.for_address(dst)
-    alone = with_ways(whole, [NextHop(hop.dev, hop.via, 1, hop.onlink)])
-    alone.on_link = hop.on_link
+    alone = whole.clone()
+    for mine, theirs in zip(alone.hops, whole.hops, strict=True):
+        mine.weight = int(theirs is hop)
     net.fib.insert(alone, InsertMode.REPLACE)
     net.generation.touch()
     return clone

@@ -133,6 +133,7 @@ def _values(each: routes.Route) -> dict[str, Any]:
         "type": kind, "table": each.table, "prefsrc": source, "metric": each.metric,
         "scope": scope_of(each.scope), "protocol": PROTOCOLS.get(each.protocol, str(each.protocol)),
         "mtu": max(mtu, MIN_MTU) if mtu else None, "mtu_lock": bool(mtu) and _MTU in each.locked,
+        "nhid": each.nhid,
     }  # fmt: skip
 
 

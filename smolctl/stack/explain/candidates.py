@@ -181,7 +181,8 @@ def _hops(
 
 def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
     src = key.src
-    if key.bound is not None:
+    assert winner.whole is not None  # a next hop is always one of several
+    if not net.fib.hashes(winner.whole, key.bound):
         return "order" if hop.dev == key.bound else "device"
     if not gateways.has_link(net, hop):
         return "link"
@@ -210,8 +211,9 @@ def note_candidates(
             trace.step("route", "skip", now, Loser(route, cause))
     if isinstance(net, Ipv6) and key.src is None and winner is not None:
         _note_sources(net, key, winner, trace, now)
-    if isinstance(winner, Hop) and winner.whole is not None and key.bound is None:
-        number, among = gateways.flow_number(net, key), gateways.hashed(net, winner.whole, key)
+    whole = winner.whole if isinstance(winner, Hop) else None
+    if isinstance(winner, Hop) and whole is not None and net.fib.hashes(whole, key.bound):
+        number, among = gateways.flow_number(net, key), gateways.hashed(net, whole, key)
         share = gateways.share(net, winner)
         trace.step("route", "ok", now, Hashed(number, *share, winner, tuple(among)))
 
@@ -221,7 +223,8 @@ def _note_sources(net: Ipv6, key: RouteKey, route: Route, trace: Trace, now: int
     out = net.interfaces.get(route.dev or "")
     if out is None or route.prefsrc is not None or route.type is not RouteType.UNICAST:
         return
-    found = source_address.candidates(net.interfaces, net.labels, out, key.dst)
+    link = net.source_link(route, out)
+    found = source_address.candidates(net.interfaces, net.labels, link, key.dst)
     chosen = source_address.best(found)
     # Those of lo are everywhere, and never in question.
     found = [each for each in found if not net.interfaces.named(each.dev).loopback]

@@ -255,6 +255,10 @@ class Network(LinkObserver, ABC):
             return self.prefer_connected(key, found)
         return found
 
+    def source_link(self, _route: Route, out: Interface) -> Interface:
+        """Return the link among whose addresses the source of a packet is chosen."""
+        return out
+
     def lookup_to_send(self, key: RouteKey) -> tuple[RouteKey, Found]:
         """Return the route of a packet of ours, and by which key it was found.
 

@@ -240,7 +240,8 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
             if net.family is IPV4 or lost.reason is reason.TX_SRC_TENTATIVE:
                 return lost
     if src is None:
-        src = net.select_source(out, dst, route.via, route.scope)  # Linux fib_result_prefsrc
+        # Linux fib_result_prefsrc, ip6_route_get_saddr
+        src = net.select_source(net.source_link(route, out), dst, route.via, route.scope)
     mtu = _mtu(net, out, dst, next_hop, route)
     return _checked(net, Way(kind, out, dst, next_hop, src, route, *mtu, redirected=redirected))
 

@@ -7,7 +7,8 @@ from functools import partial
 from smolctl.errors import StackError
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found, is_lost
-from smolctl.stack.fib.route import Scope
+from smolctl.stack.fib.nexthop import Hop
+from smolctl.stack.fib.route import Route, Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import address_tests, membership, proxy_answers
@@ -187,6 +188,17 @@ class Ipv6(LinkedNetwork):
         found = source_address.candidates(self.interfaces, self.labels, out, dst)
         winner = source_address.best(found)
         return None if winner is None else winner.address.local
+
+    def source_link(self, route: Route, out: Interface) -> Interface:
+        """Return the link among whose addresses the source of a packet is chosen.
+
+        Of a group of next-hop objects it is that of the first one, whichever the hash picks.
+
+        Source: Linux ``ip6_route_get_saddr``, ``fib6_info_nh_dev``.
+        """
+        if not route.nhid or not isinstance(route, Hop) or route.whole is None:
+            return out
+        return self.interfaces.named(route.whole.hops[0].dev or "")
 
     def lookup_to_send(self, key: RouteKey) -> tuple[RouteKey, Found]:
         """Return the route of a packet of ours; where that fails, the one from an address of ours.

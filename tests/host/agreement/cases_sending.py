@@ -279,4 +279,30 @@ CASES = {
         tcp any:6500 10.6.0.1:9
         """,
     ),
+    "of IPv6, a group of next-hop objects takes no notice of the link that its sender insists on": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        nexthop add id 1 via fd00::9 dev t0
+        nexthop add id 2 via fd01::9 dev t1
+        nexthop add id 3 group 1/2
+        -6 route add fd05::/16 nhid 3
+        -6 route add fd06::/16 nexthop via fd00::9 dev t0 nexthop via fd01::9 dev t1
+        """,
+        """
+        udp any [fd05::1]:9 dev t0
+        udp any [fd05::2]:9 dev t0
+        udp any [fd05::3]:9 dev t0
+        udp any [fd05::4]:9 dev t1
+        udp any [fd05::6]:9
+        udp any [fd05::7]:9
+        tcp any [fd05::8]:9
+        tcp any [fd05::9]:9
+        tcp fd01::1 [fd05::5]:9 dev t0
+        udp any [fd06::1]:9 dev t0
+        udp any [fd06::2]:9 dev t1
+        """,
+    ),
 }
