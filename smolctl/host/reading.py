@@ -22,9 +22,10 @@ from smolctl.host.addresses import Address
 from smolctl.host.groups import Groups
 from smolctl.host.hooks import Hook
 from smolctl.host.links import Link
-from smolctl.host.namespace import inside
+from smolctl.host.namespace import OWN, inside
 from smolctl.host.neighbors import Neighbor
 from smolctl.host.nexthops import Nexthop
+from smolctl.host.proc import lines
 from smolctl.host.release import release
 from smolctl.host.routes import Route
 from smolctl.host.rules import Rule
@@ -47,6 +48,8 @@ class HostState(NamedTuple):
         sysctls: of the namespace and of each link.
         sockets: of all users.
         hooks: what may change the answer, and is not part of all this.
+        split: the tables local and main of IPv4 are asked one after the other; None if that is not
+            told. See ``routes.is_split``.
     """
 
     release: tuple[int, int]
@@ -63,6 +66,7 @@ class HostState(NamedTuple):
     sysctls: Sysctls
     sockets: tuple[Socket, ...]
     hooks: tuple[Hook, ...]
+    split: bool | None = None
 
     def of_family(self, family: int) -> "HostState":
         """Return the same without the addresses, routes and so on of other address families."""
@@ -137,13 +141,13 @@ def _read() -> HostState:
 
 
 def _read_once(kernel: Netlink) -> HostState:
-    there = links.read(kernel)
+    there, ways = links.read(kernel), routes.read(kernel)
     return HostState(
         release=release(),
         settled=True,
         links=there,
         addresses=addresses.read(kernel),
-        routes=routes.read(kernel),
+        routes=ways,
         learned=routes.read_learned(kernel),
         nexthops=nexthops.read(kernel),
         rules=rules.read(kernel),
@@ -153,4 +157,5 @@ def _read_once(kernel: Netlink) -> HostState:
         sysctls=sysctls.read(link.name for link in there),
         sockets=sockets.read(),
         hooks=hooks.read(kernel, there),
+        split=routes.is_split(ways, lines(f"{OWN}/fib_triestat")),
     )

@@ -1,11 +1,13 @@
 """Routes of the Linux host, as rtnetlink(7) tells of them: RTM_NEWROUTE."""
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smolctl.device.netlink import Attributes, Netlink, attributes, each_attribute
 from smolctl.host.values import (
+    AF_INET,
     AF_INET6,
     FAMILIES,
     address,
@@ -32,6 +34,7 @@ _KNOWN = frozenset(
     | {_TABLE, _VIA, _PREF, _ENCAP_TYPE, _ENCAP, _PAD, _NH_ID}
 )
 _KNOWN_OF_HOP = frozenset({_GATEWAY, _FLOW, _VIA, _ENCAP_TYPE, _ENCAP})
+_LOCAL, _MAIN = 255, 254
 _CLONED = 0x200
 _HOP_FLAGS = 0xFF
 _ALIKE_MAX = 4096
@@ -149,6 +152,29 @@ def read_learned(kernel: Netlink) -> tuple[Route, ...]:
         NetlinkError: as for ``Netlink.dump``.
     """
     return tuple(route for route in _read(kernel, _CLONED) if route.flags & _CLONED)
+
+
+def is_split(there: Iterable[Route], told: Iterable[str]) -> bool | None:
+    """Tell whether the tables local and main of IPv4 are asked one after the other.
+
+    The kernel keeps both in one trie until somebody adds a rule, and in two for good from then on
+    (``fib_unmerge``); the longest prefix of both wins in one. The statistics of main count the
+    routes of its trie. None is returned if these are not told, or count other routes.
+
+    Args:
+        there: all routes.
+        told: the lines of /proc/net/fib_triestat.
+    """
+    counts = Counter(each.table for each in there if each.family == AF_INET)
+    title, counted = "", None
+    for line in told:
+        name, colon, value = line.partition(":")
+        if colon and not value and not name.startswith("\t"):
+            title = name
+        elif name.strip() == "Prefixes" and title == "Main" and value.strip().isdecimal():
+            counted = int(value)
+    local, main = counts[_LOCAL], counts[_MAIN]
+    return {main + local: False, main: True}.get(counted) if local and counted is not None else None
 
 
 def _read(kernel: Netlink, flags: int) -> tuple[Route, ...]:

@@ -23,6 +23,7 @@ from smolctl.host import (
 from smolctl.host.values import address, text
 from smolctl.wire.address import IPV6_MARK, parse_address
 from tests.device.test_netlink import attribute
+from tests.host.twin.hosts import route
 
 PARSERS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
     "address": (8, addresses.parse),
@@ -33,6 +34,14 @@ PARSERS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
     "rule": (12, rules.parse),
     "socket": (72, lambda data: sockets.parse(data, sockets.UDP)),
 }
+TRIES = """
+Basic info: size of leaf: 48 bytes, size of tnode: 40 bytes.
+Main:
+\tAver depth:     2.42
+\tPrefixes:       {}
+Local:
+\tPrefixes:       9
+"""
 VALUES = st.one_of(st.binary(max_size=20), st.sampled_from([bytes(4), bytes(16), b"\xff" * 4]))
 ATTRIBUTES = st.lists(st.tuples(st.integers(0, 40), VALUES), max_size=12)
 
@@ -142,3 +151,16 @@ def test_values(data: bytes) -> None:
 )
 def test_releases(said: str, meant: tuple[int, int]) -> None:
     assert release.parse(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("counted", "split"), [("1", True), ("3", False), ("2", None), ("?", None), ("9", None)]
+)
+def test_the_routes_of_a_trie_tell_whether_it_has_both_tables(
+    counted: str, split: bool | None
+) -> None:
+    there = [route("10.0.0.0/8"), route("10.0.0.1/32", table=255), route("10.0.0.2/32", table=255)]
+    others = [route("10.0.0.0/8", table=100), route("2001:db8::/32")]
+    assert routes.is_split(there + others, TRIES.format(counted).splitlines()) is split
+    assert routes.is_split(there, []) is None
+    assert routes.is_split(others, TRIES.format(0).splitlines()) is None

@@ -216,7 +216,13 @@ def _rules(space: Space, state: HostState) -> None:
         for each in state.rules
         if _rule_key(each) not in known
     ]
+    if state.split:  # it stays so when the rule is gone
+        lines += [f"rule add priority {_PASSING} lookup main", f"rule del priority {_PASSING}"]
     space.ip(lines)
+
+
+_PASSING = 32_765
+"""Priority of a rule that changes nothing."""
 
 
 def _rule_key(rule: rules.Rule) -> rules.Rule:
@@ -272,7 +278,7 @@ def _lacks(state: HostState, copy: HostState) -> list[str]:
     found, ports = [], {link.name for link in state.links if link.port_kind}
     for what, mine, its in (
         ("route", _all_routes(state), _all_routes(copy)),
-        ("rule", set(map(_rule_key, state.rules)), set(map(_rule_key, copy.rules))),
+        ("rule", _all_rules(state), _all_rules(copy)),
         ("address", _all_addresses(state), _all_addresses(copy)),
         ("neighbor", _all_neighbors(state), _all_neighbors(copy)),
         ("socket", _all_sockets(state), _all_sockets(copy)),
@@ -286,6 +292,10 @@ def _lacks(state: HostState, copy: HostState) -> list[str]:
 
 def _all_routes(state: HostState) -> set[_Key]:
     return {_route_key(state, route) for route in state.routes}
+
+
+def _all_rules(state: HostState) -> set[_Key]:
+    return {*map(_rule_key, state.rules), ("split", state.split)}
 
 
 def _all_addresses(state: HostState) -> set[_Key]:

@@ -63,7 +63,7 @@ def add(networks: Networks, interfaces: Interfaces, state: HostState, notes: Not
     _add(local, around)
     _add(others, around)
     _straighten(around[AF_INET])
-    if around[AF_INET].net.fib.merged:
+    if around[AF_INET].net.fib.merged and state.split is None:
         _note_merged(local, others, around[AF_INET])
 
 

@@ -23,6 +23,8 @@ def add(networks: Networks, state: HostState, notes: Notes) -> None:
         there = [each for each in state.rules if each.family == number]
         if there:
             _replace(networks[family], there, notes)
+    if state.split:
+        networks[IPV4].fib.obey_rules()
 
 
 def _replace(net: Network, there: list[rules.Rule], notes: Notes) -> None:

@@ -272,4 +272,30 @@ CASES = {
         udp any [fd03::7]:9
         """,
     ),
+    "once a rule was there, the table local is asked before main": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        route add local 10.9.0.0/16 dev lo table local
+        route add 10.9.1.0/24 via 10.0.0.9
+        rule add priority 9 lookup 100
+        rule del priority 9
+        """,
+        """
+        udp any 10.9.1.1:9
+        udp any 10.9.2.1:9
+        """,
+    ),
+    "if none was, the longest prefix of both wins": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        route add local 10.9.0.0/16 dev lo table local
+        route add 10.9.1.0/24 via 10.0.0.9
+        """,
+        """
+        udp any 10.9.1.1:9
+        udp any 10.9.2.1:9
+        """,
+    ),
 }  # fmt: skip

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.host.agreement import cases_incoming, cases_input, cases_sending
-from tests.host.agreement.compare import compared
-from tests.host.agreement.lines import asks_of, host_of
+from tests.host.agreement.compare import Compared, compared
+from tests.host.agreement.lines import ask_of, asks_of, host_of
 from tests.host.agreement.observer import Far
 from tests.host.agreement.predicted import Prediction
 
@@ -306,3 +306,19 @@ def test_a_next_hop_that_the_answer_does_not_name_is_a_difference() -> None:
     assert not predicted.allows(three)
     assert not predicted.allows(one | two)
     assert not Prediction(one, "forwarded").allows(two)
+
+
+@pytest.mark.parametrize(
+    ("told", "warned"),
+    [
+        ([], False),
+        (["by which ports b0 sends it"], False),
+        (["the kernel's own hash picks the next hop: one of {dev a, dev b}"], False),
+        (["by which ports b0 sends it", "traffic control at b0"], True),
+    ],
+)
+def test_a_warning_excuses_only_what_is_compared(told: list[str], warned: bool) -> None:
+    ask, one = ask_of("udp any 10.0.0.1:9"), frozenset({"x"})
+    row = {"not_looked_at": told} if told else {}
+    found = Compared("", host_of(""), ask, (), one, Prediction(frozenset(), ""), row)
+    assert found.warned is warned

@@ -12,6 +12,7 @@ from smolctl.host.replica.check import really
 from smolctl.ops import why
 from tests.host.agreement.host import Host as HostSpec
 from tests.host.agreement.kinds import KINDS, ROUTER, Kind
+from tests.host.agreement.lines import host_of
 from tests.host.agreement.observer import Far, Observer
 from tests.host.agreement.questions import Ask
 from tests.host.agreement.random_host import Maker
@@ -72,6 +73,16 @@ def test_a_difference_is_seen(far: Far) -> None:
     finally:
         replica.close()
     assert (seen, told(seen)) == (frozenset(), "nothing")
+
+
+@pytest.mark.parametrize("line", ["", "rule add priority 9 lookup 100"])
+def test_a_copy_knows_that_there_was_a_rule(far: Far, line: str) -> None:
+    undone = line.replace("add", "del")
+    state = state_of(host_of(f"tap t0 02:00:00:00:00:10\n{line}\n{undone}"), far)
+    assert state.split is bool(line)
+    replica = build(state)
+    replica.close()
+    assert replica.lacks == []
 
 
 def test_what_a_copy_lacks_is_said() -> None:
