@@ -28,6 +28,8 @@ ALL_ROUTERS = IPV6_MARK | 0xFF02 << 112 | 2
 ALL_NODES_OF_INTERFACE = IPV6_MARK | 0xFF01 << 112 | 1
 """ff01::1 (RFC 4291 2.7.1)."""
 
+DUMMY = 192 << 24 | 8
+"""The IPv4 dummy address: of a router's ICMP errors if it has no address (RFC 7600 4.8)."""
 _LIMITED_BROADCAST = 0xFFFFFFFF
 _MAX4 = 0xFFFFFFFF
 _MAPPED = (IPV6_MARK | 0xFFFF << 32) >> 32

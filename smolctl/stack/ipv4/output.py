@@ -23,7 +23,7 @@ from smolctl.stack.ipv4.options import departing
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.wire import ethernet, icmpv4, ipv4
-from smolctl.wire.address import BROADCAST_MAC, multicast_mac
+from smolctl.wire.address import BROADCAST_MAC, DUMMY, multicast_mac
 from smolctl.wire.fragment import fragments
 
 HEADERS_LEN = ipv4.MIN_HEADER_LEN + TRANSPORT_HEADER_LEN
@@ -63,6 +63,9 @@ def icmp_output(
         values: dict[str, object] = {"ip": dst, "broadcast": dst}
         denied = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(net.recorder, denied, now, trace)
+    if isinstance(sender, Packet) and not way.src:
+        # RFC 7600 4.8; Linux __icmp_send.
+        way = way._replace(src=DUMMY)
     segment = message.to_bytes()
     checked_source(net, way, how, len(segment), now, trace)
     if how.ttl is None:

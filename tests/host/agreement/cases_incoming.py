@@ -298,4 +298,18 @@ CASES = {
         udp any 10.9.2.1:9
         """,
     ),
+    "errors of a router without any address are from the dummy address": (
+        """
+        tap t0 02:00:00:00:00:10
+        tun u1
+        sysctl ipv4/ip_forward=1
+        route add default dev u1
+        route add 10.0.0.0/8 dev t0
+        """,
+        """
+        udp 172.17.0.5 9.9.9.9:7000 iif u1
+        udp 172.17.0.5 10.9.9.9:7000 iif u1 ttl 1
+        udp 10.0.0.9 9.9.9.9:7000 iif t0 ttl 1
+        """,
+    ),
 }  # fmt: skip
