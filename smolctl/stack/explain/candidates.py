@@ -161,7 +161,7 @@ def _judged(net: Network, route: Route, cause: str, winner: Route) -> tuple[Rout
     if cause:
         return route, cause
     same = (route.prefix, route.plen, route.metric) == (winner.prefix, winner.plen, winner.metric)
-    if same and gateways.is_dead(net, route):
+    if (same or isinstance(net, Ipv6)) and gateways.is_dead(net, route):
         return route, "dead"
     policies = ("ip.onlink_first", "ip.strong_host")
     return route, "policy" if any(net.settings[sysctl] for sysctl in policies) else "device"

@@ -1,11 +1,13 @@
 """The choice among several gateways: the first one that is not known to be dead (RFC 1122 3.3.1.5).
 
 Routes of one prefix and metric (``route append``) are each other's substitutes; the next hops of
-one route (``nexthop``) share the flows. A gateway is dead when its neighbor entry FAILED: it did
+one route (``nexthop``) share the flows. To a host of IPv6 all routes that hold the address are
+substitutes. A gateway is dead when its neighbor entry FAILED: it did
 not answer. Nothing is sent just to find out (RFC 1122 3.3.1.4). A lookup changes nothing.
 """
 
 from smolctl.stack.events import ChangeType
+from smolctl.stack.fib.lookup import Found
 from smolctl.stack.fib.nexthop import Hop, Multipath, address_words, bounds, flow_hash
 from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
@@ -13,7 +15,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import IPV4, IPV6
 
 
 def living(net: Network, route: Route, dev: str | None = None) -> Route:
@@ -27,8 +29,10 @@ def living(net: Network, route: Route, dev: str | None = None) -> Route:
     Args:
         dev: interface that a substitute must leave by.
 
-    Source: Linux ``fib_select_default``.
+    Source: Linux ``fib_select_default``, which IPv6 does not have: see ``reachable``.
     """
+    if net.family is IPV6:
+        return route
     table = net.fib.tables[route.table]
     alone = (route.prefix, route.plen) not in table.chains
     # A next hop of several is alone, too, where its sender insists on the interface.
@@ -43,6 +47,25 @@ def living(net: Network, route: Route, dev: str | None = None) -> Route:
     ]
     alive = [other for other in routes if not is_dead(net, other)]
     return alive[0] if alive else min(routes, key=lambda other: _failed_ns(net, other))
+
+
+def reachable(net: Network, key: RouteKey, found: Found) -> Found:
+    """Return the route of a host of IPv6, which passes over gateways that do not answer.
+
+    The next route of the same table that holds the address is taken, even if its prefix is shorter;
+    if no gateway answers, what was found (RFC 4861 6.3.6).
+
+    Source: Linux ``fib6_table_lookup``, ``find_rr_leaf``, ``rt6_check_neigh``.
+    """
+    if not isinstance(found, Route) or isinstance(found, Hop) or not is_dead(net, found):
+        return found
+    fib, dev = net.fib, key.bound
+    for other in fib.tables[found.table].matches(key.dst):
+        hop = other.by(dev) if dev is not None and isinstance(other, Multipath) else None
+        fits = dev is None or hop is not None or fib.is_by(other, dev)
+        if fits and not fib.ignores(other) and not is_dead(net, other):
+            return hop or other
+    return found
 
 
 def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
@@ -145,7 +168,8 @@ def source_of(net: Network, hop: Hop) -> int | None:
 
 def is_dead(net: Network, route: Route) -> bool:
     """Tell whether a route's gateway did not answer what was last asked of it."""
-    entry = net.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
+    cache = net.neighbors.get(route.dev) if route.dev and route.via else None
+    entry = cache.lookup(route.via) if cache is not None and route.via else None
     return entry is not None and entry.state is State.FAILED
 
 
@@ -158,6 +182,11 @@ def watch(net: Network, dst: int, route: Route) -> None:
     others: list[Route] = []
     if isinstance(route, Hop) and route.whole is not None:
         others = list(route.whole.hops)
+    elif net.family is IPV6:
+        matches = list(net.fib.tables[route.table].matches(dst))
+        # Whatever comes behind the route counts only if its own gateway does not answer.
+        taken = matches.index(route) + 1 if len(matches) > 1 and route in matches else 0
+        others = [other for other in matches[:taken] if other.via is not None]
     elif route.via is not None:
         chain = net.fib.tables[route.table].chain(route.prefix, route.plen)
         others = [other for other in chain if other.via is not None] if len(chain) > 1 else []

@@ -11,7 +11,7 @@ from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.fib.route import Route, Scope
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import address_tests, membership, proxy_answers
+from smolctl.stack.ip import address_tests, gateways, membership, proxy_answers
 from smolctl.stack.ip.address_changes import insert_address, remove_addresses
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, NOBODY
@@ -199,6 +199,16 @@ class Ipv6(LinkedNetwork):
         if not route.nhid or not isinstance(route, Hop) or route.whole is None:
             return out
         return self.interfaces.named(route.whole.hops[0].dev or "")
+
+    def lookup(self, key: RouteKey) -> Found:
+        """Return the route of a packet as ``Network.lookup``; of a host, past dead gateways.
+
+        Source: Linux ``ip6_pol_route``, which looks for that if ``all.forwarding`` is off.
+        """
+        found = super().lookup(key)
+        if self.settings[self.forward_sysctl] == 1:
+            return found
+        return gateways.reachable(self, key, found)
 
     def lookup_to_send(self, key: RouteKey) -> tuple[RouteKey, Found]:
         """Return the route of a packet of ours; where that fails, the one from an address of ours.

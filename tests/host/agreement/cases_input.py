@@ -238,4 +238,58 @@ CASES = {
         tcp any [fd0d::9]:9
         """,
     ),
+    "a host of IPv6 passes over gateways that do not answer, for other routes of the table": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        neigh add fd00::5 dev t0 nud failed
+        -6 route add fd05::/64 via fd00::5
+        -6 route add default via fd00::5 dev t0
+        -6 route add default via fd01::5 dev t1 metric 2000
+        """,
+        "udp any [fd77::1]:9",
+    ),
+    "a host of IPv6 passes over a gateway that does not answer, for a shorter prefix, too": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        neigh add fd00::5 dev t0 nud failed
+        -6 route add fd05::/64 via fd00::5
+        -6 route add default via fd00::5 dev t0
+        -6 route add default via fd01::5 dev t1 metric 2000
+        """,
+        "icmp fd05::9 fd01::1 iif t1",
+    ),
+    "a host of IPv6 insists on a link, whose gateway does not answer": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        neigh add fd00::5 dev t0 nud failed
+        -6 route add fd05::/64 via fd00::5
+        -6 route add default via fd00::5 dev t0
+        -6 route add default via fd01::5 dev t1 metric 2000
+        """,
+        "udp any [fd05::1]:9 dev t0",
+    ),
+    "a router of IPv6 does not ask whether gateways answer": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        neigh add fd00::5 dev t0 nud failed
+        -6 route add fd05::/64 via fd00::5
+        -6 route add default via fd00::5 dev t0
+        -6 route add default via fd01::5 dev t1 metric 2000
+        -6 route append default dev t1
+        sysctl ipv6/conf/all/forwarding=1
+        """,
+        "udp any [fd77::1]:9",
+    ),
 }
