@@ -182,7 +182,7 @@ def _hops(
 def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
     src = key.src
     assert winner.whole is not None  # a next hop is always one of several
-    if not net.fib.hashes(winner.whole, key.bound):
+    if gateways.insists(net, winner.whole, key):
         return "order" if hop.dev == key.bound else "device"
     if not gateways.has_link(net, hop):
         return "link"
@@ -211,10 +211,16 @@ def note_candidates(
             trace.step("route", "skip", now, Loser(route, cause))
     if isinstance(net, Ipv6) and key.src is None and winner is not None:
         _note_sources(net, key, winner, trace, now)
-    whole = winner.whole if isinstance(winner, Hop) else None
-    if isinstance(winner, Hop) and whole is not None and net.fib.hashes(whole, key.bound):
-        number, among = gateways.flow_number(net, key), gateways.hashed(net, whole, key)
-        share = gateways.share(net, winner)
+    note_hash(net, key, winner, trace, now)
+
+
+def note_hash(net: Network, key: RouteKey, winner: Route | None, trace: Trace, now: int) -> None:
+    """Note which next hop the hash of a flow gave, if several were to be had."""
+    if not isinstance(winner, Hop) or winner.whole is None:
+        return
+    among = gateways.hashed(net, winner.whole, key)
+    if len(among) > 1:
+        number, share = gateways.flow_number(net, key), gateways.share(net, winner)
         trace.step("route", "ok", now, Hashed(number, *share, winner, tuple(among)))
 
 

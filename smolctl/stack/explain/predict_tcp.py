@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from smolctl.errors import AddressInUse
+from smolctl.stack.explain.candidates import note_hash
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Refusal
 from smolctl.stack.link.loopback import Loopback
@@ -20,6 +22,7 @@ from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.wire.address import IPV4, family_of
+from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import SYN, TcpHeader
 
 SOME_PORT = 40_000
@@ -67,13 +70,16 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     if local is not ANY or sport or dev is not None:
         with suppress(AddressInUse):
             tcp.bind(socket, local, sport, dev)
-    begin = recorder.begin
+    begin, route = recorder.begin, way.route
+    key = RouteKey(way.dst, src, dev, OUTPUT, mark, Protocol.TCP, sport, dport, tos, uid)
 
     def followed(
         direction: Direction, at_ns: int, cause: Trace | None = None, dev: str | None = None
     ) -> Trace:
         recorder.begin = begin
         recorder.follow(trace, at_ns)
+        if src is None:  # the segment has the source that goes with the next hop
+            note_hash(net, key, route, trace, at_ns)
         return trace
 
     recorder.begin = followed  # type: ignore[assignment]  # its third argument has another name

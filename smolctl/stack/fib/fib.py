@@ -17,7 +17,7 @@ from smolctl.stack.duplicate import duplicate
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.exceptions import RouteExceptions
-from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
 from smolctl.stack.fib.route import (
     DEVICELESS,
@@ -222,21 +222,16 @@ class Fib:
                 continue
             if dev is None or self.is_by(route, dev):
                 return None if route.type is RouteType.THROW else route
-            found = self._hop_by(route, dev)
-            if found is not None:
-                return found
+            hop = self._hop_by(route, dev)
+            if hop is not None:
+                return hop
         return None
 
-    def _hop_by(self, route: Route, dev: str | None) -> Route | None:
-        """Return the next hop by a device, of several that a route has; the route if all count."""
+    def _hop_by(self, route: Route, dev: str | None) -> Hop | None:
+        """Return the next hop by a device, of several that a route has."""
         if dev is None or dev in self.ignored_links or not isinstance(route, Multipath):
             return None
-        hop = route.by(dev)
-        return route if hop is not None and self.hashes(route, dev) else hop
-
-    def hashes(self, _route: Multipath, dev: str | None) -> bool:
-        """Tell whether the hash picks the next hop of one who insists on a device, if not None."""
-        return dev is None
+        return route.by(dev)
 
     def is_by(self, route: Route, dev: str) -> bool:
         """Tell whether a route counts for a packet that must leave by a device."""

@@ -8,7 +8,6 @@ from bisect import bisect_right
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.fib.fib import Fib
-from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtus6
 from smolctl.stack.fib.route import Route, RouteType, Scope, TableName
 from smolctl.stack.fib.rule import USUAL6
@@ -76,15 +75,6 @@ class Fib6(Fib):
             if route is not None:
                 return route
         return None
-
-    def hashes(self, route: Multipath, dev: str | None) -> bool:
-        """Tell whether the hash picks the next hop of one who insists on a device, if not None.
-
-        Of next-hop objects it does: the device has a say in which route counts, and no more.
-
-        Source: Linux ``fib6_select_path``, ``nexthop_path_fib6_result``.
-        """
-        return dev is None or bool(route.nhid)
 
 
 def fib_of(family: Family, settings: Settings, alarm: Alarm) -> Fib:

@@ -102,9 +102,33 @@ def hashed(net: Network, route: Multipath, key: RouteKey) -> list[Hop]:
     found = [
         hop for hop, top in zip(route.hops, tops, strict=True) if top >= 0 and usable(net, hop)
     ]
+    if insists(net, route, key):
+        by_it = [hop for hop in found if hop.dev == key.bound]
+        return by_it if net.family is IPV6 else by_it[:1]
     if net.family is IPV4 and key.src is not None:
         found = [hop for hop in found if source_of(net, hop) == key.src] or found
     return found or [hop for hop in route.hops if not hop.dead]
+
+
+def pick_hop_by(net: Network, found: Hop, key: RouteKey) -> Hop:
+    """Return the next hop of a flow whose sender insists on the link of ``found``.
+
+    Of IPv6, the hash picks among all, and if it picks one of another link, the first by this one
+    remains, but for next-hop objects. Source: Linux ``fib6_select_path``; ``fib_select_path`` asks
+    no hash.
+    """
+    if net.family is IPV4 or found.whole is None:
+        return found
+    picked = pick_hop(net, found.whole, key)
+    return found if insists(net, found.whole, key) and picked.dev != found.dev else picked
+
+
+def insists(net: Network, route: Multipath, key: RouteKey) -> bool:
+    """Tell whether a sender has a link by which one of a route's next hops must lead.
+
+    Which next-hop object of IPv6 it is, the hash alone says (Linux ``nexthop_path_fib6_result``).
+    """
+    return key.bound is not None and not (net.family is IPV6 and route.nhid)
 
 
 def flow_number(net: Network, key: RouteKey) -> int:

@@ -7,7 +7,7 @@ from smolctl.errors import AddressNotAvailable
 from smolctl.stack import reason
 from smolctl.stack.fib.exceptions import RouteException
 from smolctl.stack.fib.lookup import Found, is_lost
-from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.path_mtu import PathMtu
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope
 from smolctl.stack.fib.route_key import RouteKey
@@ -94,6 +94,8 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     route = gateways.living(net, found, found.dev if tied else None)
     if isinstance(route, Multipath):
         route = gateways.pick_hop(net, route, key)
+    elif isinstance(route, Hop) and dev is not None:
+        route = gateways.pick_hop_by(net, route, key)
     if route.type in (RouteType.LOCAL, RouteType.ANYCAST):
         return _to_ourselves(net, route, dst, src, dev)
     return _by_route(net, route, dst, src)

@@ -147,6 +147,35 @@ CASES = {
         tcp any [fe80::9]:9
         """,
     ),
+    "the hash picks the next hop before a connection has its source, and of IPv6 by a link": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        route add fd06::/16 nexthop via fd00::9 nexthop via fd00::8 nexthop via fd01::9
+        route add 10.5.0.0/16 nexthop via 10.0.0.9 nexthop via 10.1.0.9
+        route add 10.6.0.0/16 nexthop via 10.0.0.9 nexthop via 10.0.0.8 nexthop via 10.1.0.9
+        """,
+        """
+        udp any [fd06::1]:9 dev t0
+        udp any [fd06::2]:9 dev t0
+        udp any [fd06::3]:9 dev t0
+        udp any [fd06::4]:9 dev t1
+        tcp any [fd06::5]:9
+        tcp any [fd06::6]:9
+        udp any 10.6.0.1:9 dev t0
+        udp any 10.6.0.2:9 dev t0
+        udp 10.0.0.1 10.6.0.4:9
+        tcp any 10.6.0.4:9
+        tcp any 10.5.0.4:9
+        tcp any 10.5.0.5:9
+        tcp any 10.5.0.6:9
+        tcp any 10.5.0.7:9
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10
