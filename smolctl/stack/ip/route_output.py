@@ -223,13 +223,14 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     kind = _type(dst, route.type is RouteType.BROADCAST)
-    # A group of IPv4 is at no gateway of a route that is not for groups alone, and yet its packets
-    # are from the address that goes with that one. Linux __mkroute_output; rt6_nexthop.
+    # A group of IPv4 is at no gateway of a route that is not for groups alone, nor is the MTU of
+    # that route its own, and yet its packets are from the address that goes with the gateway. Linux
+    # __mkroute_output; rt6_nexthop.
     via = None if route.on_link else route.via
-    straight = kind is WayType.BROADCAST or (
+    straight = is_limited_broadcast(dst) or (
         kind is WayType.MULTICAST and net.family is IPV4 and route.plen < _GROUPS_LEN
     )
-    to_gateway = via is not None and not straight
+    to_gateway = via is not None and kind is not WayType.BROADCAST and not straight
     next_hop = via if via is not None and to_gateway else dst
     redirected = _redirected(net, out, dst, route) if to_gateway else None
     if redirected is not None:
@@ -244,7 +245,7 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     if src is None:
         # Linux fib_result_prefsrc, ip6_route_get_saddr
         src = net.select_source(net.source_link(route, out), dst, route.via, route.scope)
-    mtu = _mtu(net, out, dst, next_hop, route)
+    mtu = _mtu(net, out, dst, next_hop, None if straight else route)
     return _checked(net, Way(kind, out, dst, next_hop, src, route, *mtu, redirected=redirected))
 
 

@@ -176,6 +176,25 @@ CASES = {
         tcp any 10.5.0.7:9
         """,
     ),
+    "the MTU of a route that is not for groups alone is not that of groups": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 brd + dev t0
+        addr add fd00::1/64 dev t0 nodad
+        route add 128.0.0.0/1 via 10.0.0.9 mtu lock 1300
+        route add 239.0.0.0/8 dev t0 mtu lock 1300
+        route add broadcast 10.0.7.255 dev t0 mtu lock 1300
+        -6 route add ff05::/16 dev t0 mtu 1300 table local
+        """,
+        """
+        udp any 224.0.0.5:9 size 1400
+        udp any 239.1.2.3:9 size 1400
+        udp any 255.255.255.255:9 size 1400 broadcast
+        udp any 10.0.7.255:9 size 1400 broadcast
+        udp any [ff05::7]:9 size 1400
+        udp any [ff02::7]:9 size 1400 dev t0
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10

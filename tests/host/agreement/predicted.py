@@ -102,7 +102,7 @@ class Oracle:
             words.setdefault("sport", FROM_PORT)
         if ask.proto in ("arp", "nd"):
             del words["size"]
-        if ask.dmac:
+        if ask.dmac and ask.iif not in self._headless:
             words["dmac"] = DMACS.get(ask.dmac, ask.dmac)
         if ask.broadcast:
             words["broadcast"] = True
