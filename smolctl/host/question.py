@@ -128,6 +128,8 @@ class Host:
             row["look"] = f"{row['look']}; if it is to be forwarded, say by which link: iif DEV"
         elif row.get("reason") == "tx-no-carrier":
             self._no_carrier(row, question, trace)
+        elif "ignored" in blame(trace)[1]:
+            self._not_counted(row, trace)
         elif row["ok"]:
             _tell_detour(row, trace, self._ip)
             self._unanswered(row, trace)
@@ -228,6 +230,21 @@ class Host:
 
     # --- links without a carrier ------------------------------------------------------------------
 
+    def _carrier_of(self, link: Link) -> str:
+        """Return what to look at where a link has no carrier."""
+        text = _CARRIER.get(link.kind, "is a cable plugged in? {inside}ethtool {name}")
+        return text.format(name=link.name, inside=self._inside)
+
+    def _not_counted(self, row: Row, trace: Trace) -> None:
+        """Say what to look at where a route does not count, as its link has no carrier."""
+        _, detail = blame(trace)
+        scope = str(detail["sysctl"])
+        for net in self.twin.stack.networks.values():
+            scope = scope.removesuffix(f".{net.linkdown_sysctl}")
+        link = self.state.link_named(scope)
+        if link is not None and not row["fix"]:
+            row["look"] = self._carrier_of(link)
+
     def _no_carrier(self, row: Row, question: Question, trace: Trace) -> None:
         """Say what gives a link its carrier, or leads past it, where that is proven."""
         _, detail = blame(trace)
@@ -235,12 +252,10 @@ class Host:
         if link is None:
             return
         name, index = link.name, {each.ifindex: each for each in self.state.links}
-        way = next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
+        way = next((way for way in _ways(trace) if way.interface.name == name), None)
         if way is not None and way.route is not None:
             row["why"] += f"; the best route is {route_text(way.route)}"
-        row["look"] = _CARRIER.get(link.kind, "is a cable plugged in? ethtool {name}").format(
-            name=name, inside=self._inside
-        )
+        row["look"] = self._carrier_of(link)
         peer = index.get(link.lower) if link.lower_netns is None else None
         if link.kind == "veth" and peer is not None and not peer.flags & UP:
             clone = clone_for_changes(self.twin.stack)
@@ -249,21 +264,27 @@ class Host:
             if good(told(clone, question, 0)[1]):
                 row["fix"].append(f"{self._ip} link set {peer.name} up")
         if not _is_tunnel(link):
-            self._past(row, question, name)
+            self._past(row, question, trace, name)
         if row["fix"]:
             row.pop("look")
 
-    def _past(self, row: Row, question: Question, name: str) -> None:
+    def _past(self, row: Row, question: Question, trace: Trace, name: str) -> None:
         """Add the fix that leads past a link without a carrier.
 
-        What is behind a tunnel is nowhere else: past a VPN, a packet would be lost in the open.
+        What is behind a tunnel is nowhere else: past a VPN, a packet would be lost in the open. Nor
+        does a router lead to who is on the link itself; another link with its network may.
         """
         net = self.twin.stack.networks.for_address(question.dst)
         past = f"{_SYSCTL}{name}.{net.linkdown_sysctl}=1"
         clone = clone_for_changes(self.twin.stack)
         try:
             set_sysctl(clone.udp, past.removeprefix(_SYSCTL).partition("=")[0], "1", origin=_ORIGIN)
-            helps = good(told(clone, question, 0)[1])
+            then = told(clone, question, 0)[1]
+            pairs = zip(_ways(trace), _ways(then), strict=False)
+            helps = good(then) and not any(
+                old.interface.name == name and _is_straight(old) and not _is_straight(new)
+                for old, new in pairs
+            )
         except SmolctlError:
             helps = False
         command = self.commands.fix(past, name) if helps else None
@@ -423,6 +444,21 @@ def _by_one_hop(stack: Stack, dst: int, whole: Multipath, hop: Hop) -> Stack:
     net.fib.insert(alone, InsertMode.REPLACE)
     net.generation.touch()
     return clone
+
+
+def _ways(trace: Trace) -> list[Way]:
+    """Return the ways that a packet, and the answers to it, went or were to go."""
+    return [
+        step.facts
+        for each in (trace, *trace.answers)
+        for step in each.steps
+        if isinstance(step.facts, Way)
+    ]
+
+
+def _is_straight(way: Way) -> bool:
+    """Tell whether a way leads to who is on a link of ours; a default route says that of nobody."""
+    return way.route is not None and way.route.via is None and way.route.plen > 0
 
 
 def _is_tunnel(link: Link) -> bool:

@@ -166,6 +166,53 @@ def test_a_veth_gets_its_carrier_from_its_other_end() -> None:
     assert tun["look"].startswith("does a program have it open")
 
 
+_COUNTS = tuple(
+    f"sysctl {ip}/conf/{name}/ignore_routes_with_linkdown=0"
+    for ip in ("ipv4", "ipv6") for name in ("all", "eth1")
+)  # fmt: skip
+_PAST = ["sysctl -w net.ipv4.conf.eth1.ignore_routes_with_linkdown=1"]
+_CABLE = "is a cable plugged in? ethtool eth1"
+UNPLUGGED = (*(line.replace("link eth1", "link eth1 nocarrier") for line in UPLINKS), *_COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("more", "dst", "fix"),
+    [
+        ((), "10.1.0.5", []),  # on the link itself: no router leads there
+        (("route 20.0.0.0/8 dev eth1 scope link",), "20.0.0.5", []),
+        (("route 20.0.0.0/8 via 10.1.0.9",), "20.0.0.5", _PAST),  # by another router
+        (("addr 10.1.0.3/24 dev eth0",), "10.1.0.5", _PAST),  # another link has its network, too
+        (
+            ("addr 2001:db8::1/64 dev eth0", "route default via 2001:db8::fe",
+             "addr 2001:db8:1::1/64 dev eth1"), "2001:db8:1::5", [],
+        ),
+    ],
+)  # fmt: skip
+def test_past_a_link_without_carrier_no_router_leads_to_who_is_on_it(
+    more: tuple[str, ...], dst: str, fix: list[str]
+) -> None:
+    row = udp(host(*UNPLUGGED, *more), dst)
+    assert (row["reason"], row["fix"]) == ("tx-no-carrier", fix)
+    assert row.get("look") == (None if fix else _CABLE)
+
+
+def test_the_answer_to_who_was_on_a_link_without_carrier_is_led_nowhere_else() -> None:
+    words = {"proto": "icmp", "src": "10.1.0.9", "dst": "10.0.0.1", "iif": "eth0"}
+    row = ask(host(*UNPLUGGED), words)
+    assert (row["reason"], row["fix"], row["look"]) == ("tx-no-carrier", [], _CABLE)
+
+
+def test_no_gateway_is_proposed_to_who_is_on_a_link_whose_route_does_not_count() -> None:
+    away = [line for line in UNPLUGGED if "default" not in line and "eth1/ignore" not in line]
+    more = (
+        "route 172.16.0.0/12 via 10.0.0.254",
+        "sysctl ipv4/conf/eth1/ignore_routes_with_linkdown=1",
+    )
+    row = udp(host(*away, *more), "10.1.0.5")
+    assert (row["reason"], row["fix"], row["look"]) == ("tx-no-route", [], _CABLE)
+    assert udp(host(*away, *more), "8.8.8.8")["fix"] == ["ip route add default via 10.0.0.254"]
+
+
 def test_no_advice_speaks_of_commands_for_stacks() -> None:
     commands, values = Commands(host(*UPLINKS)), dict.fromkeys(("dev", "out"), "eth0")
     for reason in REASONS.values():

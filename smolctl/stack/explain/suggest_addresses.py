@@ -127,10 +127,15 @@ def no_route(net: Network, dst: int, beside: Interface | None = None) -> dict[st
     """Return what may lead to ``dst``, and ``look``, what to look at where nothing does.
 
     ``down``, the interface whose network it is in, when that is only down; else the ``gateway`` by
-    which it may be reached.
+    which it may be reached. No gateway leads to who is on a link of ours.
     """
-    for interface in net.interfaces.values():
-        if not interface.up and any(holds(item, dst) for item in hosts(net, interface)):
+    near = [
+        interface
+        for interface in net.interfaces.values()
+        if any(holds(item, dst) for item in hosts(net, interface))
+    ]
+    for interface in near:
+        if not interface.up:
             return {"down": interface.name}
     wires = [wire.name for wire in net.interfaces.values() if not wire.loopback]
     if is_multicast(dst) or is_limited_broadcast(dst):
@@ -143,6 +148,9 @@ def no_route(net: Network, dst: int, beside: Interface | None = None) -> dict[st
     if net.family is IPV6 and is_mapped(dst):
         plain = format_address(unmapped(dst))
         return {"look": f"is IPv4 meant? {plain} is its address there (RFC 4291 2.5.5.2)"}
+    if near:
+        family, dev = "-6 " if net.family is IPV6 else "", near[0].name
+        return {"look": f"is it on {dev}? smolctl {family}route show dev {dev}"}
     router = gateway(net, beside)
     if router is not None:
         ip, dev = router

@@ -79,6 +79,14 @@ def test_an_interface_that_is_down_has_no_gateway() -> None:
     assert suggest_addresses.no_route(host.stack.ipv4, ip("10.0.0.2")) == {"down": "tap0"}
 
 
+def test_no_gateway_leads_to_who_is_on_a_link_of_ours() -> None:
+    host = Host()
+    host.know(PEER)
+    asked = suggest_addresses.no_route(host.stack.ipv4, ip("10.0.0.9"))
+    assert asked == {"look": "is it on tap0? smolctl route show dev tap0"}
+    assert "gateway" in suggest_addresses.no_route(host.stack.ipv4, ip("8.8.8.8"))
+
+
 def test_the_addresses_of_an_interface_are_listed_within_a_line() -> None:
     host = Host()
     assert suggest_addresses.networks(host.stack.ipv4, host.tap) == "10.0.0.1/24"
