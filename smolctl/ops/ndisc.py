@@ -140,7 +140,7 @@ def _interface(stack: Stack, dst: int, mode: str, dev: str | None, now: int) -> 
 def _refuse(stack: Stack, why: Refusal, dst: int, now: int) -> NoReturn:
     """Raise the error of a question that cannot be asked."""
     trace = Trace()
-    trace.flow = Flow("icmp", None, 0, dst, 0, _SOLICITATION_LEN)
+    trace.flow = Flow("nd", None, 0, dst, 0, _SOLICITATION_LEN)
     stack.journal.follow(trace, now)
     stack.shared.recorder.note_candidates(RouteKey(dst), None, trace, now)
     refuse(stack.shared.recorder, why, now, trace)

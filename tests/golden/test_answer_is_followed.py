@@ -73,7 +73,7 @@ GOLDEN = (
         nothing,
         question("icmp", STRANGER, OURS, iif="tap0"),
         """
-        answer:  reject 10.0.0.1 > 99.9.9.9 ICMP 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
+        answer:  reject 10.0.0.1 > 99.9.9.9 ICMP echo reply, 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         verdict: answered, but the answer is not sent - tx-no-route
         why:     the answer: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         fix:     smolctl route add default via 10.0.0.2
@@ -85,7 +85,7 @@ GOLDEN = (
         listener,
         question("tcp", STRANGER, OURS, dport=80, iif="tap0"),
         """
-        answer:  reject 10.0.0.1:80 > 99.9.9.9:40000 TCP 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
+        answer:  reject 10.0.0.1:80 > 99.9.9.9:40000 TCP SYN,ACK, 0 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         verdict: answered, but the answer is not sent - tx-no-route
         why:     the answer: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0)
         fix:     smolctl route add default via 10.0.0.2
@@ -109,7 +109,7 @@ GOLDEN = (
         too_long_a_mask,
         question("icmp", PEER, OURS, iif="tap0"),
         """
-        answer:  reject 10.0.0.1 > 10.0.0.2 ICMP 0 B: no route to 10.0.0.2 (connected: nothing)
+        answer:  reject 10.0.0.1 > 10.0.0.2 ICMP echo reply, 0 B: no route to 10.0.0.2 (connected: nothing)
         verdict: answered, but the answer is not sent - tx-no-route
         why:     the answer: no route to 10.0.0.2 (connected: nothing)
         look:    who is the router? smolctl neigh show
@@ -121,7 +121,7 @@ GOLDEN = (
         steps(route("0.0.0.0/0", via=PEER), route("99.9.9.0/24", kind=RouteType.BLACKHOLE)),
         question("icmp", STRANGER, OURS, iif="tap0"),
         """
-        answer:  reject 10.0.0.1 > 99.9.9.9 ICMP 0 B: 99.9.9.9 matches the route blackhole 99.9.9.0/24
+        answer:  reject 10.0.0.1 > 99.9.9.9 ICMP echo reply, 0 B: 99.9.9.9 matches the route blackhole 99.9.9.0/24
         verdict: answered, but the answer is not sent - tx-route-blackhole
         why:     the answer: 99.9.9.9 matches the route blackhole 99.9.9.0/24
         fix:     smolctl route del blackhole 99.9.9.0/24
@@ -133,7 +133,7 @@ GOLDEN = (
         a_rule_refuses_what_we_send,
         question("icmp", PEER, OURS, iif="tap0"),
         """
-        answer:  reject 10.0.0.1 > 10.0.0.2 ICMP 0 B: 10.0.0.2 matches the rule 5: from all to 10.0.0.2 prohibit
+        answer:  reject 10.0.0.1 > 10.0.0.2 ICMP echo reply, 0 B: 10.0.0.2 matches the rule 5: from all to 10.0.0.2 prohibit
         verdict: answered, but the answer is not sent - tx-rule-prohibit
         why:     the answer: 10.0.0.2 matches the rule 5: from all to 10.0.0.2 prohibit
         fix:     smolctl rule del priority 5 from all to 10.0.0.2 prohibit

@@ -92,7 +92,7 @@ GOLDEN = (
         steps(ROUTER, sysctl("ip.rp_filter", 1)),
         question("icmp", "99.9.9.9", "8.8.8.8", iif="tap0"),
         """
-        answer:  reject 0.0.0.0 > 99.9.9.9 ICMP 28 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0, 10.1.0.0/24 dev tap1)
+        answer:  reject 0.0.0.0 > 99.9.9.9 ICMP net unreachable, 28 B: no route to 99.9.9.9 (connected: 10.0.0.0/24 dev tap0, 10.1.0.0/24 dev tap1)
         verdict: not forwarded - fwd-no-route
         why:     no route leads on to 8.8.8.8
         look:    add a route to it: smolctl route show

@@ -227,6 +227,6 @@ def test_an_answer_that_is_not_sent_is_called_an_answer() -> None:
     course.step(a, "ping -c 1 10.2.0.2", "ping.run", dst="10.2.0.2", count="1")
     texts = [row.text for row in lay_out(*course.timeline).rows]
     assert [text for text in texts if "tx-no-route" in text] == [
-        "b: reject the answer 10.2.0.2 > 10.1.0.1 ICMP 56 B - tx-no-route: no route to 10.1.0.1"
-        " (connected: 10.2.0.0/24 dev eth0)"
+        "b: reject the answer 10.2.0.2 > 10.1.0.1 ICMP echo reply, 56 B - tx-no-route:"
+        " no route to 10.1.0.1 (connected: 10.2.0.0/24 dev eth0)"
     ]

@@ -82,7 +82,7 @@ def _inner(flow: Flow, src: int) -> tuple[int, bytes]:
     if flow.proto == "udp":
         return Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
     if flow.proto == "tcp":
-        segment = tcp.TcpHeader(flow.sport, flow.dport, 0, 0, 0, 0, 0)
+        segment = tcp.TcpHeader(flow.sport, flow.dport, 0, 0, 0, flow.flags, 0)
         return Protocol.TCP, segment.to_bytes(b"", src, flow.dst)
     if family_of(flow.dst) is IPV6:
         message = icmpv6.Icmpv6Message(_icmp6_type(flow), flow.dport, 0, b"")

@@ -168,3 +168,13 @@ ICMP6_CODES = {
     (4, 2): "unrecognized option",
     (4, 3): "first fragment without all headers",
 }
+
+
+def icmp_name(kind: int, code: int) -> str:
+    """Return what an ICMP message is, by its type and code."""
+    return ICMP_CODES.get((kind, code)) or ICMP_TYPES.get(kind) or f"type {kind} code {code}"
+
+
+def icmp6_name(kind: int, code: int) -> str:
+    """Return what an ICMPv6 message is, by its type and code."""
+    return ICMP6_CODES.get((kind, code)) or ICMP6_TYPES.get(kind) or f"type {kind} code {code}"

@@ -52,6 +52,7 @@ from smolctl.wire.address import (
     solicited_node,
 )
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
+from smolctl.wire.tcp import SYN
 
 _FRAGMENTS = 4096
 """Packets that come back by the loopback until the fate is known: the biggest datagram has 1,366
@@ -234,13 +235,22 @@ def _check_bound(net: Network, question: Question, now: int, trace: Trace) -> No
         return
     if net.fib.is_local(src) and not net.is_bindable(src):
         follow(net.recorder, trace, now)
-        trace.flow = Flow(
-            question.proto, src, question.sport, question.dst, question.dport, question.size
-        )
+        trace.flow = _meant(net, question)
         refuse(net.recorder, not_ours(net, src, question.dev), now, trace)
 
 
 _OF_SOCKETS = ("udp", "tcp", "icmp")
+
+
+def _meant(net: Network, question: Question) -> Flow:
+    """Return the packet that a program asks its socket to send."""
+    proto, src, dst, size = question.proto, question.src, question.dst, question.size
+    if proto == "icmp" and net.family is IPV6:
+        return Flow("icmp6", src, icmpv6.Type.ECHO_REQUEST, dst, 0, size)
+    if proto == "icmp":
+        return Flow(proto, src, icmpv4.Type.ECHO_REQUEST, dst, 0, size)
+    flags = SYN if proto == "tcp" else 0
+    return Flow(proto, src, question.sport, dst, question.dport, size, flags=flags)
 
 
 def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> UdpSocket:

@@ -62,7 +62,7 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     way = way_to(net, socket, *meant_ends(net, src, dst, dev), dport, dev)
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
-        trace.flow = Flow("tcp", src, sport, dst, dport, 0)
+        trace.flow = Flow("tcp", src, sport, dst, dport, 0, flags=SYN)
         recorder.record(way.reason, way.dev, now, trace, **way.values)
         return None
     own = src is not None and (net.binds_others or is_local_at(net, src, dev))

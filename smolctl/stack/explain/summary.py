@@ -6,7 +6,7 @@ checksums and lengths are not checked here, and no bytes raise.
 
 from struct import Struct
 
-from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
+from smolctl.stack.explain.names import ETHERTYPES, PROTOCOLS, icmp_name
 from smolctl.stack.explain.summary_icmp6 import icmp6_words, quoted_packet
 from smolctl.wire import arp, ethernet, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, snap, udp, vlan
 from smolctl.wire.address import (
@@ -168,8 +168,7 @@ def _icmp(message: bytes) -> str:
     if len(message) < icmpv4.HEADER_LEN:
         return f"ICMP {len(message)} B{_hex(message)}"
     kind, code, _, ident, sequence = _ICMP.unpack_from(message)
-    name = ICMP_CODES.get((kind, code)) or ICMP_TYPES.get(kind)
-    words = f"ICMP {name}" if name else f"ICMP type {kind} code {code}"
+    words = f"ICMP {icmp_name(kind, code)}"
     body = message[icmpv4.HEADER_LEN :]
     if kind in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
         return f"{words} ident {ident} seq {sequence}, {len(body)} B"

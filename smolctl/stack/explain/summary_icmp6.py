@@ -2,7 +2,7 @@
 
 from struct import Struct
 
-from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES, PROTOCOLS
+from smolctl.stack.explain.names import PROTOCOLS, icmp6_name
 from smolctl.wire import icmpv6
 from smolctl.wire.address import (
     format_address,
@@ -33,7 +33,7 @@ def icmp6_words(message: bytes) -> str | None:
     if len(message) < icmpv6.HEADER_LEN:
         return None
     kind, code, _, first, second = _HEADER.unpack_from(message)
-    words = ICMP6_CODES.get((kind, code)) or ICMP6_TYPES.get(kind) or f"type {kind} code {code}"
+    words = icmp6_name(kind, code)
     body = message[icmpv6.HEADER_LEN :]
     if kind in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
         return f"{words} ident {first} seq {second}, {len(body)} B"

@@ -5,6 +5,7 @@ from typing import Any
 
 from smolctl.stack import reason as reasons
 from smolctl.stack.explain.answers import unsent
+from smolctl.stack.explain.names import icmp6_name, icmp_name
 from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.steps import Row, reached_text, steps_rows
 from smolctl.stack.explain.summary import summarize
@@ -41,7 +42,7 @@ from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.ipv6_ext import Chain
 from smolctl.wire.ndp import NeighborAdvertisement, NeighborSolicitation
-from smolctl.wire.tcp import TcpHeader, flag_names
+from smolctl.wire.tcp import TcpHeader, flag_names, flags_text
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
 SCHEMA = 1
@@ -130,11 +131,12 @@ def headline(trace: Trace) -> str:
     if flow.proto in ("arp", "nd"):
         return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
     if flow.proto in ("udp", "tcp"):
-        name = flow.proto.upper()
-        source = format_endpoint(family.mark if flow.src is None else flow.src, flow.sport)
-        return f"{source} > {format_endpoint(flow.dst, flow.dport)} {name} {flow.length} B"
-    name = "ICMPv6" if family is IPV6 else "ICMP"
-    return f"{src} > {dst} {name} {flow.length} B"
+        name = "UDP" if flow.proto == "udp" else f"TCP {flags_text(flow.flags)},"
+        if flow.sport:  # else none was chosen yet
+            src = format_endpoint(family.mark if flow.src is None else flow.src, flow.sport)
+        return f"{src} > {format_endpoint(flow.dst, flow.dport)} {name} {flow.length} B"
+    name, known = ("ICMPv6", icmp6_name) if family is IPV6 else ("ICMP", icmp_name)
+    return f"{src} > {dst} {name} {known(flow.sport, flow.dport)}, {flow.length} B"
 
 
 def verdict(trace: Trace) -> str:

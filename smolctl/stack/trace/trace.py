@@ -36,7 +36,14 @@ class Direction(StrEnum):
 
 
 class Flow(NamedTuple):
-    """The intended packet; known even of one that was refused before it was built."""
+    """The intended packet; known even of one that was refused before it was built.
+
+    Attributes:
+        proto: "udp", "tcp", "icmp", "icmp6", "arp" or "nd".
+        sport, dport: of ICMP, type and code.
+        sender: the socket, or the options, that it was sent with: for one who sends it again.
+        flags: of a TCP segment.
+    """
 
     proto: str
     src: int | None
@@ -45,7 +52,7 @@ class Flow(NamedTuple):
     dport: int
     length: int
     sender: object = None
-    """The socket, or the options, that it was sent with: for one who sends it again."""
+    flags: int = 0
 
 
 class Arrival(NamedTuple):

@@ -43,7 +43,7 @@ def probe_way(
     """
     recorder, net = table.recorder, table.networks.for_address(dst)
     follow(recorder, trace, now)
-    trace.flow = Flow("tcp", how.src, 0, dst, port, 0)
+    trace.flow = Flow("tcp", how.src, 0, dst, port, 0, flags=SYN)
     protocol, mark = Protocol.TCP, how.mark
     key = RouteKey(dst, how.src, how.dev, OUTPUT, mark, protocol, 0, port, how.tos, how.uid)
     way = route_output(net, key)

@@ -56,7 +56,7 @@ def segment_output(
     local, port, peer, peer_port = ends
     net = table.networks.for_address(peer)
     size = len(segment) - (segment[12] >> 4) * 4
-    trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
+    trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender, segment[13])
     key = route_key(net, ends, how)
     if sender is None and net.family is IPV6:  # Linux tcp_v6_send_response
         key = key._replace(tos=0)
