@@ -1,4 +1,4 @@
-"""Parts of a copy of the host: commands, and what no command expresses."""
+"""Parts of a copy of the host: commands, remarks, and what no command expresses."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,13 @@ class NotExpressed(NamedTuple):
     text: str
 
 
-Part = Command | NotExpressed
+class Remark(NamedTuple):
+    """Something about the copy that is good to know, in words."""
+
+    remark: str
+
+
+Part = Command | NotExpressed | Remark
 
 
 def is_kept(each: neighbors.Neighbor) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from smolctl.counted import counted
 from smolctl.host import links
 from smolctl.host.links import Link
-from smolctl.host.part import Command, NotExpressed, Part, is_kept, numbers_text
+from smolctl.host.part import Command, NotExpressed, Part, Remark, is_kept, numbers_text
 from smolctl.host.reading import HostState
 from smolctl.wire.address import format_mac
 
@@ -24,6 +24,8 @@ _WIRES = frozenset({"", _VETH, "tun"})
 """Kinds of links with a wire, or a program, at the other end; "" is hardware."""
 _BRIDGING = frozenset({"bridge", "bond", "team"})
 MAC_LEN = 6
+_NAMED = 5
+"""Cables that a remark names, at most."""
 _DEEP = 32  # links on each other: no kernel has more (MAX_NEST_DEV is 8)
 
 
@@ -48,6 +50,7 @@ def link_parts(state: HostState, left_out: dict[int, Link], *, mirrors: bool) ->
     """
     plan, last = _plan(state, mirrors=mirrors), 1
     taken = {1}
+    yield from _loose_ends(state, plan)
     for link in plan.order:
         command, why = _link(state, link, left_out, plan, taken)
         if command is None:
@@ -145,6 +148,26 @@ def _mirror(link: Link, taken: set[int]) -> list[str]:
     words += ["ifindex", str(link.ifindex)] if link.ifindex not in taken else []
     # Of a link that is down, the kernel does not know the carrier.
     return words + (["carrier", "off"] if link.flags & links.UP and not link.carrier else [])
+
+
+def _loose_ends(state: HostState, plan: _Plan) -> Iterator[Remark]:
+    """Yield what to know of cables that have one end here: without another one they are down."""
+    cables = Counter(
+        _cable(state, link)
+        for link in plan.order
+        if link.ifindex not in plan.mirrors
+        and link.vlan is None
+        and link.type != links.LOOPBACK_TYPE
+        and "vrf" not in (link.kind, link.port_kind)
+    )
+    loose = [name for name, ends in cables.items() if ends == 1]
+    if loose:
+        more = f" and {counted(len(loose) - _NAMED, 'other')}" if len(loose) > _NAMED else ""
+        yield Remark(
+            f"nobody is at the other end of {', '.join(loose[:_NAMED])}{more} yet, so these links"
+            " have no carrier. To be there: smolctl -n peer link add eth0 type cable name"
+            f" {loose[0]}. With the host's carriers, and no cables: smolctl host save mirrors"
+        )
 
 
 def _is_ethernet(link: Link) -> bool:

@@ -107,7 +107,8 @@ def test_save_makes_a_copy(env: SmolctlEnv, saved: list[str]) -> None:
 
 
 def test_what_is_not_expressed_is_said(saved: list[str]) -> None:
-    notes = [line for line in saved if line.startswith("#")]
+    remark, *notes = [line for line in saved if line.startswith("#")]
+    assert remark.startswith("# nobody is at the other end of host-")
     assert all(line.startswith("# not expressed: ") for line in notes)
     for wanted in (
         "link mv0: what happens behind it, as it is a macvlan",

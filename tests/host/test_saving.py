@@ -2,11 +2,12 @@
 
 from smolctl.host import links
 from smolctl.host.nexthops import Member, Nexthop
-from smolctl.host.part import Command
+from smolctl.host.part import Command, Remark
 from smolctl.host.saving import parts
 from smolctl.host.trial import Trial
 from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.wire.address import parse_address
+from tests.host.handmade import host as handmade
 from tests.host.twin.hosts import address, hop, host, link, loopback, route
 
 
@@ -53,7 +54,7 @@ def test_objects_come_before_the_routes_that_are_made_of_them() -> None:
     )  # fmt: skip
     trial = Trial()
     told = [
-        " ".join(each.words) if isinstance(each, Command) else each.text
+        " ".join(each.words) if isinstance(each, Command) else each[0]
         for each in parts(state, trial.value)
     ]
     assert [each for each in told if "nexthop" in each or "route" in each] == [
@@ -65,3 +66,18 @@ def test_objects_come_before_the_routes_that_are_made_of_them() -> None:
         "nexthop add id 5 dev a0",
         "1 next-hop object: routes have their hops",
     ]
+
+
+def test_cables_with_one_end_are_said_to_have_no_carrier() -> None:
+    state = handmade(
+        "link eth0", "link br0 type bridge", "link p0 type veth master br0", "link wan type tun",
+        "link a type veth", "link b type veth peer a",
+    )  # fmt: skip
+    both = Trial()
+    remarks = [each.remark for each in parts(state, both.value) if isinstance(each, Remark)]
+    (remark,) = remarks
+    assert remark.startswith("nobody is at the other end of host-eth0")
+    assert "host-a-b" not in remark
+    assert "p0" not in remark
+    all_mirrors = parts(state, Trial().value, mirrors=True)
+    assert not [each for each in all_mirrors if isinstance(each, Remark)]

@@ -268,19 +268,25 @@ def _save(session: Session, args: Args) -> None:
     if session.options.json:
         session.out.document(told)
     else:
-        session.out.lines(
-            row["command"] if "command" in row else f"# not expressed: {row['not_expressed']}"
-            for row in told
-        )
+        session.out.lines(map(_saved_line, told))
+
+
+def _saved_line(row: dict[str, str]) -> str:
+    if "remark" in row:
+        return f"# {row['remark']}"
+    return row["command"] if "command" in row else f"# not expressed: {row['not_expressed']}"
 
 
 def _told(session: Session, wanted: Iterable[Any], trial: Any) -> Iterator[dict[str, str]]:
-    """Yield each command that a stack takes, and what is not expressed.
+    """Yield each command that a stack takes, remarks, and what is not expressed.
 
     What a command of smolctl cannot say, or a stack refuses, is found by trying it.
     """
     finder = Finder()
     for number, part in enumerate(wanted, 1):
+        if hasattr(part, "remark"):
+            yield {"remark": part.remark}
+            continue
         if not hasattr(part, "words"):
             yield {"not_expressed": part.text}
             continue
