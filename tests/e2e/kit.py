@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from unittest import mock
 
@@ -65,16 +64,19 @@ class Peer:
             "forwarding": 0,
             "disable_ipv6": 0,
         }
-        devices = self.namespace.run("ls", "/proc/sys/net/ipv6/conf", check=True).stdout.split()
+        devices = self.namespace.within(lambda: os.listdir("/proc/sys/net/ipv6/conf"))
         self.sysctl(
             {f"net.ipv6.conf.{dev}.{key}": on for dev in devices for key, on in calm.items()}
         )
 
     def sysctl(self, sysctls: dict[str, int]) -> None:
         """Set sysctls of the kernel's, inside."""
-        write = 'while read -r value file; do echo "$value" > "/proc/sys/$file" || exit; done'
-        lines = [f"{value} {key.replace('.', '/')}\n" for key, value in sysctls.items()]
-        self.namespace.run("sh", "-c", write, input="".join(lines), check=True)
+
+        def work() -> None:
+            for key, value in sysctls.items():
+                Path("/proc/sys", key.replace(".", "/")).write_text(f"{value}\n")
+
+        self.namespace.within(work)
 
     def ip(self, *args: str, input: str | None = None) -> str:
         """Run ``ip ARGS`` inside, which must succeed, and return its output."""
@@ -127,33 +129,15 @@ for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
 
     def proc_net(self, *names: str) -> str:
         """Return the text of files of /proc/net inside, one after the other."""
-        found: list[str] = []
-
-        def work() -> None:
-            enter(self.namespace.name)
-            found.extend(Path("/proc/thread-self/net", name).read_text() for name in names)
-
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
-        return "".join(found)
+        files = [Path("/proc/thread-self/net", name) for name in names]
+        return self.namespace.within(lambda: "".join(file.read_text() for file in files))
 
     def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """Return a socket of the namespace; it stays there, whichever thread uses it.
 
         It waits for at most ``SOCKET_SECONDS`` and is closed after the test.
         """
-        made: list[socket.socket] = []
-
-        def work() -> None:
-            # The namespace is the thread's own, which ends at once: nobody else is moved.
-            enter(self.namespace.name)
-            made.append(socket.socket(family, kind, protocol))
-
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
-        (result,) = made
+        result = self.namespace.within(lambda: socket.socket(family, kind, protocol))
         result.settimeout(SOCKET_SECONDS)
         self._sockets.append(result)
         return result

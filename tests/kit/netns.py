@@ -4,17 +4,24 @@ Mark such tests ``@pytest.mark.netns("ping", "tcpdump")`` with the tools that th
 or one of the tools they are skipped with the reason, except in CI as root, where they fail.
 """
 
+import ctypes
+import fcntl
 import itertools
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from smolctl.host.namespace import inside
 from tests.kit import process
 from tests.kit.process import Background
 
@@ -24,6 +31,11 @@ _ENVIRON = {**os.environ, "PATH": PATH}
 
 _PREFIX = "smolctl-t"
 _counter = itertools.count(1)
+T = TypeVar("T")
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET, _MS_BIND, _MNT_DETACH = 0x40000000, 0x1000, 2
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 
 
 def unmet(*tools: str) -> str | None:
@@ -52,13 +64,21 @@ class Namespace:
     Attributes:
         name: as ``ip netns`` knows it; holds our process number, so that two test runs and what a
             killed run left behind are told apart.
+        path: the file by which it can be entered.
     """
 
     def __init__(self) -> None:
         self.name = f"{_PREFIX}{os.getpid()}-{next(_counter)}"
         self._background: list[Background] = []
-        _ip_netns("add", self.name, check=True)
-        self.run("ip", "link", "set", "lo", "up", check=True)
+        self.path = _make(self.name)
+        self.within(_loopback_up)
+
+    def within(self, work: Callable[[], T]) -> T:
+        """Return the result of a function that is called inside, by a thread of this process.
+
+        A socket that it makes stays inside, whichever thread uses it.
+        """
+        return inside(self.path, work)
 
     def inside(self, *argv: str) -> list[str]:
         """Return the command that runs ``argv`` inside; the process that it starts becomes it."""
@@ -98,15 +118,65 @@ class Namespace:
         for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, 9)
-        _ip_netns("del", self.name)
+        _remove(self.path)
 
     def pids(self) -> list[int]:
         """Return the processes inside."""
-        return [int(pid) for pid in _ip_netns("pids", self.name).stdout.split()]
+        ours, found = os.stat(self.path).st_ino, []
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            # OSError: it ended meanwhile.
+            with suppress(OSError):
+                if os.stat(f"/proc/{pid}/ns/net").st_ino == ours:
+                    found.append(int(pid))
+        return found
 
 
-def _ip_netns(*args: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    return process.run(["ip", "netns", *args], check=check, env=_ENVIRON)
+# --- ip netns add and del, without the processes -------------------------------------------------
+
+
+@cache
+def _ready() -> None:
+    """Have ip make the directory of namespaces a mount that others share, as it does at first."""
+    probe = f"{_PREFIX}{os.getpid()}-0"
+    for verb in ("add", "del"):
+        process.run(["ip", "netns", verb, probe], check=True, env=_ENVIRON)
+
+
+def _make(name: str) -> str:
+    """Make a namespace with a name, as ``ip netns add`` does; return its path."""
+    _ready()
+    path = f"/run/netns/{name}"
+
+    def work() -> None:
+        _checked(_LIBC.unshare(_CLONE_NEWNET))
+        _checked(_LIBC.mount(b"/proc/thread-self/ns/net", path.encode(), b"none", _MS_BIND, None))
+
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0))
+    try:
+        inside("/proc/self/ns/net", work)
+    except OSError:
+        os.unlink(path)
+        raise
+    return path
+
+
+def _remove(path: str) -> None:
+    """Remove a namespace's name, as ``ip netns del`` does; it may be gone already."""
+    _LIBC.umount2(path.encode(), _MNT_DETACH)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _loopback_up() -> None:
+    """Set ``lo`` up, netdevice(7)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+
+
+def _checked(result: int) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def unique_device(prefix: str = "t") -> str:
@@ -127,7 +197,7 @@ def sweep() -> None:
     for name in names():
         owner = re.match(rf"{_PREFIX}(\d+)-", name)
         if owner and not Path("/proc", owner[1]).exists():
-            _ip_netns("del", name)  # another worker may have been quicker
+            _remove(f"/run/netns/{name}")  # another worker may have been quicker
 
 
 @pytest.fixture(scope="session")
