@@ -3,6 +3,9 @@
 import gc
 import os
 import sys
+from collections.abc import Generator
+
+import pytest
 
 from tests.kit import amount
 
@@ -20,7 +23,16 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector away from all collected tests: a twentieth of the time."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector away while tests are collected, and from them afterwards.
+
+    Little of what is made is garbage: that is a quarter of the collection's time, and a twentieth
+    of that of the tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
