@@ -132,12 +132,13 @@ class SmolctlEnv:
         mark = f"XDG_RUNTIME_DIR={self.directory}".encode()
         logs = f"{self.directory}/smolctl/"
         found = []
-        for path in Path("/proc").glob("[0-9]*"):
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
             # OSError: it ended meanwhile, or it is another user's. A zombie's environment is empty.
             with suppress(OSError):
-                started = mark in (path / "environ").read_bytes().split(b"\0")
-                if started or os.readlink(path / "fd" / "1").startswith(logs):
-                    found.append(int(path.name))
+                with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                    started = mark in file.read().split(b"\0")
+                if started or os.readlink(f"/proc/{pid}/fd/1").startswith(logs):
+                    found.append(int(pid))
         return found
 
     def log(self) -> str:
@@ -167,8 +168,8 @@ class SmolctlEnv:
             return
         with suppress(AssertionError):
             wait_until(lambda: not any(map(_runs, pids)), "the daemons to end", STOP_SECONDS)
-        self._signal(signal.SIGKILL)
-        wait_until(lambda: not self.pids(), lambda: f"the end of {self.pids()}")
+        if self._signal(signal.SIGKILL):
+            wait_until(lambda: not self.pids(), lambda: f"the end of {self.pids()}")
 
     def _signal(self, *signals: int) -> list[int]:
         pids = self.pids()
