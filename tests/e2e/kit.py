@@ -1,6 +1,5 @@
 """The kit of the end-to-end tests: the kernel as a peer, and smolctl on a cable to it."""
 
-import ctypes
 import functools
 import json
 import os
@@ -21,7 +20,6 @@ from tests.kit.netns import Namespace
 from tests.kit.process import run, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
-CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 0x0003
 OURS_MAC, THEIRS_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 """MAC addresses of the two ends of a TAP that ``Lab.plug`` makes."""
@@ -123,7 +121,7 @@ for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
 
     def bad_sums(self) -> int:
         """Return how many datagrams the kernel dropped for their checksum."""
-        lines = self.namespace.run("cat", "/proc/net/snmp", check=True).stdout.splitlines()
+        lines = self.proc_net("snmp").splitlines()
         heads, values = [line.split()[1:] for line in lines if line.startswith("Udp:")]
         return int(values[heads.index("InCsumErrors")])
 
@@ -159,17 +157,6 @@ for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
         """Close the sockets; the namespace is closed by who made it."""
         for opened in self._sockets:
             opened.close()
-
-
-def enter(namespace: str) -> None:
-    """Move the calling thread into a network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = os.open(f"/run/netns/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if libc.setns(fd, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-    finally:
-        os.close(fd)
 
 
 class Lab:

@@ -7,17 +7,16 @@ dealt with before the write returns.
 import os
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
-from threading import Thread
 from typing import NamedTuple
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Peer, enter
+from smolctl.host.namespace import inside
+from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Peer
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 
@@ -167,7 +166,7 @@ class DropsWorld:
         self.netns = namespace.name
         self.peer = Peer(namespace)
         self.taps: dict[str, int] = {}
-        self._inside(lambda: self._open("tap0", "tap1", "tap2"))
+        inside(self.netns, lambda: self._open("tap0", "tap1", "tap2"))
         self.peer.enable_ipv6()
         self.peer.sysctl({
             "net.ipv4.conf.all.forwarding": 1, "net.ipv6.conf.all.forwarding": 1,
@@ -199,15 +198,6 @@ class DropsWorld:
 
     def _operstate(self, dev: str) -> str:
         return str(self.peer.rows("link", "show", "dev", dev)[0]["operstate"])
-
-    def _inside(self, work: Callable[[], object]) -> None:
-        def run() -> None:
-            enter(self.netns)
-            work()
-
-        thread = Thread(target=run)
-        thread.start()
-        thread.join()
 
     def _open(self, *names: str) -> None:
         for name in names:

@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from tests.e2e.kit import Peer, enter
+from smolctl.host.namespace import inside
+from tests.e2e.kit import Peer
 from tests.kit.netns import Namespace
 from tests.path import network
 from tests.path.network import DEVS, MACS, TCP_PORT, UDP_PORT, WIRES
@@ -48,30 +49,6 @@ class Observed(NamedTuple):
     type: int = -1
     code: int = -1
     errno: str = ""
-
-
-class Inside:
-    """The calling thread's work in a namespace."""
-
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
-
-    def do(self, work: Callable[[], object]) -> None:
-        """Do work in a thread that is in the namespace."""
-        failed: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                enter(self._namespace)
-                work()
-            except BaseException as error:  # told below
-                failed.append(error)
-
-        thread = Thread(target=run)
-        thread.start()
-        thread.join()
-        if failed:
-            raise failed[0]
 
 
 def _flush() -> None:
@@ -153,7 +130,7 @@ class Kernel:
                 before[key] = path.read_text().strip()
                 path.write_text(value)
 
-        Inside(self._name(node)).do(work)
+        inside(self._name(node), work)
         return before
 
     def change(self, node: str, text: str) -> None:
@@ -187,7 +164,7 @@ class Kernel:
     def forget(self) -> None:
         """Have all nodes forget what they learned."""
         for peer in self.peers.values():
-            Inside(peer.namespace.name).do(_flush)
+            peer.namespace.within(_flush)
             peer.ip("neigh", "flush", "all")
 
     # --- questions --------------------------------------------------------------------------------

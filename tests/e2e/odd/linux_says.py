@@ -9,10 +9,9 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
-from threading import Thread
 from typing import Any
 
-from tests.e2e.kit import Peer, enter
+from tests.e2e.kit import Peer
 from tests.e2e.odd.changes import Known, changes, neighbor, way
 from tests.e2e.odd.frame_text import answer_text, sent_text
 from tests.e2e.odd.ipv6_frames import ALL_NODES, THEIRS, na
@@ -51,16 +50,13 @@ class Linux:
         made: dict[str, int] = {}
 
         def work() -> None:
-            enter(peer.namespace.name)
             for dev in world.addresses:
                 fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
                 name = dev.encode()
                 ioctl(fd, _TUNSETIFF, struct.pack("16sH14x", name, _IFF_TAP | _IFF_NO_PI))
                 made[dev] = fd
 
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
+        peer.namespace.within(work)
         self._taps = made
         if world.name == "IPv6":
             peer.enable_ipv6()

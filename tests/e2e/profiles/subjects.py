@@ -13,14 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fcntl import ioctl
-from threading import Thread
 from time import monotonic
 from typing import Any
 
 from smolctl.errors import StackError
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ipv4
-from tests.e2e.kit import Peer, enter
+from tests.e2e.kit import Peer
 from tests.kit.clock import SECOND_NS as NS_PER_S
 from tests.kit.host import OTHER_MAC, OUR_MAC, OURS, PEER, Host, Seen, ip, reply, see, text
 from tests.kit.netns import Namespace
@@ -222,9 +221,7 @@ class Kernel(Subject):
         self._namespace = Namespace()
         self._peer = Peer(self._namespace)
         self._taps: dict[str, int] = {}
-        thread = Thread(target=self._open)
-        thread.start()
-        thread.join()
+        self._namespace.within(self._open)
         self._peer.sysctl({f"net.ipv4.neigh.{dev}.retrans_time_ms": 100 for dev in DEVS})
         self._peer.batch(
             "link set lo up",
@@ -236,7 +233,6 @@ class Kernel(Subject):
         assert self.address(f"{OURS}/24")
 
     def _open(self) -> None:
-        enter(self._namespace.name)
         for dev in DEVS:
             fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             ioctl(fd, _TUNSETIFF, struct.pack("16sH14x", dev.encode(), _IFF_TAP | _IFF_NO_PI))

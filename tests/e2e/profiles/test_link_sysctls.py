@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -71,6 +72,11 @@ NO_EFFECT = frozenset(
 """Here they are for all links at once, in Linux for none (Deviation)."""
 
 
+def file_of(name: str) -> Path:
+    """Return the file of a sysctl of the namespace that the reader is in."""
+    return Path("/proc/sys/net", name.replace(".", "/"))
+
+
 class Values:
     """The values of the kernel and of a stack, in which the same is done."""
 
@@ -86,7 +92,7 @@ class Values:
         namespace.run("ip", "link", "set", "lo", "up", check=True)
 
     def write(self, name: str, value: int) -> None:
-        self._shell(f"echo {value} > /proc/sys/net/{name.replace('.', '/')}")
+        self.namespace.within(lambda: file_of(name).write_text(f"{value}\n"))
         self.ours.set(f"net.{name}", value)
 
     def add_link(self, name: str) -> None:
@@ -108,16 +114,13 @@ class Values:
         self.ours.add(prefix, name)
         self.bare.remove(name)
 
-    def _shell(self, script: str) -> str:
-        return self.namespace.run("sh", "-c", script, check=True).stdout
-
     def theirs(self) -> dict[str, int]:
         names = [f"{kind}.{scope}.{name}" for kind in NAMES for scope in self.scopes(kind)
                  for name in NAMES[kind]]  # fmt: skip
         names = [name for name in names if name not in NO_EFFECT]
-        files = " ".join(name.replace(".", "/") for name in names)
-        said = self._shell(f"cd /proc/sys/net; cat {files}").split()
-        return dict(zip(names, map(int, said), strict=True))
+        return self.namespace.within(
+            lambda: {name: int(file_of(name).read_text()) for name in names}
+        )
 
     def scopes(self, kind: str) -> list[str]:
         # neigh/default is that of the machine, not of a namespace.
