@@ -7,7 +7,6 @@ from string import Formatter
 import pytest
 
 from smolctl.stack.reason import REASONS, Kind, Reason, generic, placeholders, shown
-from tests.kit.host import Host
 from tests.stack.reason.provoke import BESIDE, PROVOKERS, VARIANTS
 from tests.stack.reason.provoke_causes import ARP, IP, Row
 from tests.stack.reason.provoke_causes_icmp import ICMP
@@ -27,15 +26,24 @@ CAUSES: dict[tuple[str, str], Row] = {
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
 
-def provoked(name: str) -> Host:
-    host = fresh()
-    PROVOKERS[name](host)
-    return host
+UNDECIDED = {
+    "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
+    "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
+    "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit", "tx-no-scope",
+    "tx-wrong-family", "tx-src-invalid",
+}  # fmt: skip
+"""Reasons that strike before an interface is chosen."""
 
 
 @EVERY
-def test_a_provoked_reason_is_counted_once_and_no_other(name: str) -> None:
-    assert provoked(name).reasons() == {name: 1, **BESIDE.get(name, {})}
+def test_a_provoked_reason_is_counted_once_now_and_at_its_interface(name: str) -> None:
+    host = fresh()
+    PROVOKERS[name](host)
+    assert host.reasons() == {name: 1, **BESIDE.get(name, {})}
+    reasons = host.stack.ledger.reasons
+    ((dev, tally),) = ((dev, tally) for (r, dev), tally in reasons.items() if r.name == name)
+    assert tally.last_ns == host.now
+    assert (dev == "") == (name in UNDECIDED)
 
 
 def details(name: str) -> list[Mapping[str, object]]:
@@ -112,34 +120,19 @@ _NAMES_LINK = re.compile(r" dev | -I \{dev\}| --dev |route show match|--broadcas
 _OF_ONE_LINK = {"ip", "next_hop", "source", "dst", "src", "gateway", "offender"}
 
 
-@pytest.mark.parametrize("name", REASONS)
-def test_a_command_about_an_address_names_its_link(name: str) -> None:
+def names_its_link(command: str) -> bool:
     """A link-local address alone is of no link: its zone stands behind it, or ``dev``."""
-    reason = REASONS[name]
-    advice = (reason.advice_template, *reason.cause_advice.values())
-    for command in _COMMAND.findall(";".join((*advice, *reason.fix_templates))):
-        bare = {name for _, name, _, how in Formatter().parse(command) if how not in ("z", "b")}
-        assert _NAMES_LINK.search(command) or not bare & _OF_ONE_LINK, command
+    bare = {name for _, name, _, how in Formatter().parse(command) if how not in ("z", "b")}
+    return bool(_NAMES_LINK.search(command)) or not bare & _OF_ONE_LINK
 
 
-@EVERY
-def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) -> None:
-    host = provoked(name)
-    (dev,) = {dev for r, dev in host.stack.ledger.reasons if r.name == name}
-    undecided = {
-        "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
-        "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
-        "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit", "tx-no-scope",
-        "tx-wrong-family", "tx-src-invalid",
-    }  # fmt: skip
-    assert (dev == "") == (name in undecided)
-
-
-@EVERY
-def test_a_provoked_reason_struck_now(name: str) -> None:
-    host = provoked(name)
-    times = {t.last_ns for (r, _), t in host.stack.ledger.reasons.items() if r.name == name}
-    assert times == {host.now}
+def test_a_command_about_an_address_names_its_link() -> None:
+    found = []
+    for reason in REASONS.values():
+        advice = (reason.advice_template, *reason.cause_advice.values())
+        for command in _COMMAND.findall(";".join((*advice, *reason.fix_templates))):
+            found += [(reason.name, command)] if not names_its_link(command) else []
+    assert found == []
 
 
 def test_an_unknown_detail_of_the_why_line_is_shown_as_a_question_mark() -> None:
