@@ -18,6 +18,8 @@ from tests.kit import here, process, warm
 from tests.kit.netns import PATH, Namespace
 from tests.kit.process import Background, wait_until
 
+PATIENCE_SECONDS = 30.0
+"""Time after which a command is killed; nothing takes as long."""
 STOP_SECONDS = 10
 """Time for a daemon to end after SIGTERM before it is killed; far more than it needs."""
 
@@ -65,17 +67,22 @@ class SmolctlEnv:
         return f"/run/netns/{self._namespace.name}" if self._namespace else None
 
     def __call__(
-        self, *args: str, check: bool = False, input: str | None = None, timeout: float = 30
+        self,
+        *args: str,
+        check: bool = False,
+        input: str | None = None,
+        timeout: float = PATIENCE_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
         """Run ``smolctl ARGS`` to its end, as ``process.run`` does.
 
-        One that only asks a daemon runs in this process (``here.py``); others are forked from an
-        interpreter that has imported all (``warm.py``); ``cold`` starts one.
+        One that only asks a daemon runs in this process (``here.py``), unless it has a ``timeout``
+        of its own; others are forked from an interpreter that has imported all (``warm.py``);
+        ``cold`` starts one.
         """
         data = (input or "").encode(errors="surrogateescape")
         if self.prefix or not warm.fits(self.environ, data):
             return self.cold(*args, check=check, input=input, timeout=timeout)
-        raw = None if data else here.run(args, self.environ)
+        raw = None if data or timeout != PATIENCE_SECONDS else here.run(args, self.environ)
         if raw is None:
             raw = warm.forked().run(args, self.environ, data, timeout, self._netns)
         return process.completed(["smolctl", *args], *raw, check=check)
