@@ -14,25 +14,26 @@ def is_lost(found: Found) -> bool:
     return found is None or found.type in DEVICELESS
 
 
-def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
+def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL, by: str | None = None) -> Found:
     """Return the route of a packet by the rules; by ``key.oif`` if its sender insists on that.
 
     Args:
         scope: how far it may lead at most.
+        by: device by which it must lead, of which rules know nothing: of what came in.
 
     Source: Linux ``fib_lookup``, ``fib_rules_lookup``, ``fib4_rule_action``.
     """
     if fib.usual_rules:
-        if key.oif is None and not scope:
+        if key.oif is None and not scope and by is None:
             return fib.lookup(key.dst)
         if key.loose:
             return fib.as_good_by(fib.lookup(key.dst), key.oif)
-        return fib.lookup_within(key.dst, dev=key.oif, scope=scope)
+        return fib.lookup_within(key.dst, dev=by or key.oif, scope=scope)
     for rule in fib.rules.matching(fib.bits, key):
         if rule.refusal is not None:
             return rule.refusal
         if rule.action is RuleAction.LOOKUP:
-            route = fib.find(rule.table, key.dst, key.bound, scope)
+            route = fib.find(rule.table, key.dst, by or key.bound, scope)
             if route is not None and not suppresses(fib, rule, route):
                 return fib.as_good_by(route, key.oif) if key.loose else route
     return None

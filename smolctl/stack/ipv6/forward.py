@@ -8,7 +8,6 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found
 from smolctl.stack.fib.route_key import RouteKey
-from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.forward import chosen, drop_and_tell, keep_onward, too_big, too_far, way_by
 from smolctl.stack.ip.network import Network
@@ -85,10 +84,6 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
         interface: by which it came in.
         route: that it matched.
     """
-    dst = key.dst
-    if route is None or (is_link_local(dst) and not isinstance(route, RuleRefusal)):
-        # A link-local address leads to its own link and to no other (RFC 4007 9).
-        route = net.lookup(key._replace(oif=interface.name)) if is_link_local(dst) else route
     return way_by(net, interface, key, route, reason.IP6_RULE_REFUSED)
 
 

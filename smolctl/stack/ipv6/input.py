@@ -208,18 +208,16 @@ def _listener(key: RouteKey) -> dict[str, object]:
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     """Decide about a unicast whose addresses somebody can have: deliver, forward or refuse.
 
-    A link-local address is ours on its own link alone (RFC 4007 9).
+    A link-local address leads to its own link alone (RFC 4007 9; Linux ``ip6_route_input_lookup``).
     """
     dst, interface, looped = key.dst, packet.interface, packet.looped
-    found = lookup(net.fib, key)
+    found = lookup(net.fib, key, by=interface.name if net.needs_dev(dst) else None)
     forward = net.passes(interface, found) and not looped
     if isinstance(found, RuleRefusal):
         if forward:
             return Inbound(InputAction.FORWARD, found)
         return _refuse(found, reason.IP6_RULE_REFUSED, ip=key.src, _rule=found.rule)
     ours = found is not None and found.type in (RouteType.LOCAL, RouteType.ANYCAST)
-    if ours and net.needs_dev(dst) and not _is_here(net, interface.name, dst):
-        ours = False
     if not ours or found is None:
         tested = net.of(interface).addresses.tentative(dst)
         if tested is not None and not tested.dadfailed:
@@ -227,7 +225,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         if forward and not _is_by_loopback(net, found):
             return Inbound(InputAction.FORWARD, net.fib.as_good_by(found, interface.name))
         if _is_routers(net, interface.name, dst):
-            return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
+            return _refuse(found, reason.IP6_ANYCAST_HOST, ip=dst)
         refused = _refuse(found, reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
         if _is_by_loopback(net, found):
             refused.told = ErrorKind.NET
@@ -261,12 +259,6 @@ def _refuse(found: Found, why: Reason, **values: object) -> Inbound:
 
 _TOLD = {RouteType.UNREACHABLE: ErrorKind.NET, RouteType.PROHIBIT: ErrorKind.PROHIBITED}
 """Of what a route or rule refuses; a blackhole says nothing."""
-
-
-def _is_here(net: Network, dev: str, dst: int) -> bool:
-    """Tell whether a link-local address, or the anycast one of its network, is of this link."""
-    own = (RouteType.LOCAL, RouteType.ANYCAST)
-    return any(route.dev == dev and route.type in own for route in net.fib.matches(dst))
 
 
 def _is_routers(net: Network, dev: str, dst: int) -> bool:

@@ -292,4 +292,31 @@ CASES = {
         """,
         "udp any [fd77::1]:9",
     ),
+    "a link-local address leads to the link of the packet, of which rules know nothing": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv6/conf/t1/addr_gen_mode=1
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        -6 rule add priority 10 oif t1 lookup 100
+        -6 route add default via fd01::5 dev t1 table 100
+        """,
+        """
+        udp fd01::9 [fe80::9]:9 iif t1
+        udp fd00::9 [fe80::9]:9 iif t0
+        udp fd01::9 [fe80::ff:fe00:10]:9 iif t1
+        """,
+    ),
+    "a host says that there is no route to the routers of a network, if there is none": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t0 nodad noprefixroute
+        """,
+        """
+        udp fd00::9 [fd01::]:9 iif t0
+        udp fd00::9 [fd00::]:9 iif t0
+        """,
+    ),
 }
