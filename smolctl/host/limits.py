@@ -416,6 +416,17 @@ def _state(case: Case) -> Iterator[Limit]:
         yield Limit("the host changed while it was read: this may never have been just so")
 
 
+def _by_loopback(case: Case) -> Iterator[Limit]:
+    """Tell about what is sent by a loopback to an address that is not ours.
+
+    Nobody else is there: Linux does not ask for its way once more (``__mkroute_output``).
+    """
+    sent, why = case.question.iif is None, case.passages[0].trace.reason
+    if sent and why is not None and why.name == "ip-dst-not-ours":
+        text = "Linux takes what leaves by lo for its own, whatever the address"
+        yield Limit(text, Decides.ALWAYS)
+
+
 _TELLERS: tuple[Callable[[Case], Iterator[Limit]], ...] = (
-    _filters, _unread, _hooks, _links, _notes, _state,
+    _filters, _unread, _hooks, _links, _notes, _state, _by_loopback,
 )  # fmt: skip

@@ -43,11 +43,14 @@ from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import arp, ethernet, icmpv4, icmpv6, ipv4, ndp, udp
 from smolctl.wire.address import (
     BROADCAST_MAC,
+    IPV4,
     IPV6,
     UNSPECIFIED6,
     ZERO_MAC,
     is_limited_broadcast,
+    is_loopback,
     is_multicast,
+    is_unspecified,
     multicast_mac,
     solicited_node,
 )
@@ -148,7 +151,7 @@ def send_out(clone: Stack, question: Question, now: int, trace: Trace) -> Sender
     """
     net = clone.networks.for_address(question.dst)
     with suppress(SendRejected, NoBuffers):
-        _check_bound(net, question, now, trace)
+        question = _bound_question(net, question, now, trace)
         if question.proto == "udp":
             return _udp_out(clone.udp, net, question, now, trace)
         if question.proto == "tcp":
@@ -222,21 +225,27 @@ def _loop(clone: Stack, trace: Trace, now: int) -> None:
 # --- out ------------------------------------------------------------------------------------------
 
 
-def _check_bound(net: Network, question: Question, now: int, trace: Trace) -> None:
-    """Refuse a source that only a route makes ours, and to which nobody can be bound.
+def _bound_question(net: Network, question: Question, now: int, trace: Trace) -> Question:
+    """Return what a program asks for whose socket is bound to the source.
 
-    What comes in for such an address is answered from it, but no program sends from it.
+    From a group or a broadcast address it does not send, but from whichever is chosen. Source:
+    Linux ``__inet_bind``, ``__inet6_bind``, ``ping_check_bind_addr``.
 
     Raises:
-        SendRejected: it is one.
+        SendRejected: nobody can be bound to it.
     """
     src = question.src
-    if src is None or question.proto not in _OF_SOCKETS or net.binds_others:
-        return
-    if net.fib.is_local(src) and not net.is_bindable(src):
+    if src is None or question.proto not in _OF_SOCKETS:
+        return question
+    group = is_multicast(src) or net.is_broadcast(src)
+    if is_unspecified(src) or (group and net.family is IPV4 and question.proto != "icmp"):
+        return question._replace(src=None)
+    elsewhere = is_loopback(src) and net.family is IPV6 and question.dev not in (None, "lo")
+    if (elsewhere or not net.is_bindable(src)) and not net.binds_others:
         follow(net.recorder, trace, now)
         trace.flow = _meant(net, question)
         refuse(net.recorder, not_ours(net, src, question.dev), now, trace)
+    return question
 
 
 _OF_SOCKETS = ("udp", "tcp", "icmp")

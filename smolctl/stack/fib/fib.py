@@ -258,7 +258,8 @@ class Fib:
         Source: Linux ``inet_addr_type``, which asks the table local, whatever the rules are.
         """
         if self.merged:
-            return self.lookup(address)
+            route = self.lookup(address)
+            return None if route is None or route.table == TableName.DEFAULT else route
         if self.ignored_links:
             return self.find(TableName.LOCAL, address)
         return self._local.lookup(address)
@@ -266,7 +267,8 @@ class Fib:
     def is_local(self, address: int) -> bool:
         """Tell whether this stack owns the address."""
         route = self.lookup(address) if self.merged else self._local.lookup(address)
-        return route is not None and route.type is RouteType.LOCAL
+        ours = route is not None and route.type is RouteType.LOCAL
+        return ours and route is not None and route.table != TableName.DEFAULT
 
     def ignore_links(self, names: frozenset[str]) -> None:
         """Let the routes by these links, and by no others, not count (Linux ip_ignore_linkdown)."""

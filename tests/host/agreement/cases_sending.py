@@ -195,6 +195,40 @@ CASES = {
         udp any [ff02::7]:9 size 1400 dev t0
         """,
     ),
+    "a local route of table default makes no address ours": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        route add local 10.7.0.7/32 dev lo table 253
+        socket udp 0.0.0.0 7000
+        """,
+        """
+        tcp any 10.7.0.7:9
+        udp any 10.7.0.7:7000
+        udp 10.7.0.7 10.0.0.9:9
+        udp 10.0.0.9 10.7.0.7:7000 iif t0
+        """,
+    ),
+    "who cannot be bound to an address hears that before all else": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        addr add 10.0.0.1/24 dev t0
+        route add default via 10.0.0.9
+        """,
+        """
+        tcp fd00::3 [ff05::1]:80
+        tcp 0.0.0.5 10.0.0.9:9
+        icmp 0.0.0.5 10.0.0.9
+        icmp 255.255.255.255 10.0.0.9
+        icmp 224.0.0.1 10.0.0.9
+        tcp 224.0.0.1 10.5.0.9:9
+        udp 224.0.0.1:7001 10.5.0.9:9
+        icmp ::1 ::1 dev t0
+        tcp ::1 [fd00::9]:9 dev t0
+        udp ::1 [::1]:9 dev lo
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10

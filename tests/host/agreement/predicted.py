@@ -81,7 +81,8 @@ class Oracle:
             _run_out(clone)
             if isinstance(sender, TcpSocket):
                 conclude(clone.tcp, clone.loopback, sender, _NOW_NS, trace)
-            binds_any = clone.networks.for_address(parse_address(ask.dst)).binds_others
+            net = clone.networks.for_address(parse_address(ask.dst))
+            binds_any = net.binds_others or not ask.src
             told = list(_told(sender, trace, binds_any=binds_any))
         else:
             link = clone.interface(ask.iif)
