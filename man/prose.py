@@ -770,7 +770,9 @@ an answer to ARP, are unknown: if the packet would wait for them, the verdict sa
 With --path they are known as far as your stacks go: the packet is followed from one to the next, by
 cables and streams, to the program that gets it, and the answer is followed back. The command asks
 each stack once for all that decides about a packet, and predicts in its own process. The verdict
-names the stack where the round trip breaks, and each fix the stack that it is for. What a snapshot
+names the stack where the round trip breaks, and each fix the stack that it is for. Of a connection
+attempt the first SYN is followed, and what answers it; a SYN that is lost would be sent again a
+second later, and that is not followed. What a snapshot
 of a stack does not hold is not looked at, such as fragments that wait for the rest of their
 datagram (smolctl-stack(8)).
 

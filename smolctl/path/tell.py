@@ -13,7 +13,7 @@ from smolctl.stack.explain.steps import steps_rows
 from smolctl.stack.explain.verdict import headline, verdict
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.link.impairment import percent
-from smolctl.stack.reason import ARP_TARGET_NOT_OURS, ND_TARGET_NOT_OURS, NEIGH_FAILED, Reason
+from smolctl.stack.reason import ARP_TARGET_NOT_OURS, ND_TARGET_NOT_OURS, NEIGH_FAILED, Kind, Reason
 from smolctl.stack.trace.facts import Cut, Joined
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire.address import format_address, format_mac
@@ -108,12 +108,22 @@ def _why(story: Story) -> str:
         asked = " is asked for a MAC address; it" if story.at.leg is Leg.ASIDE else ""
         return f"{story.at.seen.outside}{asked} is none of the stacks that were looked at"
     if story.reason is not None:
-        more = (_circle(story), _strangers(story), _untold(story), _told(story))
+        more = (_circle(story), _strangers(story), _untold(story), _told(story), _once(story))
         return story.reason.why(story.detail) + "".join(more)
     if story.outcome is Outcome.BREAKS:
         return "nothing came of it, and no reason was recorded" + _told(story)
     notes = [note for note in (_lucky(story), _rivals(story), _stranger(story)) if note]
     return "; ".join(notes) or "nothing was in its way"
+
+
+def _once(story: Story) -> str:
+    """Say of a segment that vanished that TCP would send it again (RFC 9293 3.8.1)."""
+    gone = story.reason is not None and story.reason.kind is Kind.DROP
+    if story.question.packet.proto != "tcp" or not gone:
+        return ""
+    if story.at is None or story.at.leg is Leg.ASIDE:
+        return ""
+    return "; TCP would send again what was lost, which is not followed"
 
 
 def _stranger(story: Story) -> str:

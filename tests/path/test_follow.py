@@ -125,6 +125,13 @@ def test_a_fault_breaks_it_where_it_is(
     assert (story.at.node, story.reason.name, story.leg) == (node, why, leg)
 
 
+@pytest.mark.parametrize("proto", ["tcp", "icmp"])
+def test_what_tcp_would_send_again_is_said_not_to_be_followed(net: Three, proto: str) -> None:
+    net.r.call("sysctl.set", key="ip.forward", value="0")
+    story = net.asked(proto, "10.0.2.1", 80)
+    assert ("send again" in tell(story)["why"]) is (proto == "tcp")
+
+
 @pytest.mark.parametrize("seconds", [0, 1, 2, 4])
 def test_what_was_asked_for_before_goes_on(net: Three, seconds: int) -> None:
     """A neighbor that is being asked for is given up in the clone, too."""

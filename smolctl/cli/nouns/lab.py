@@ -127,7 +127,8 @@ COMMAND = Noun(
             " hour of theirs takes a moment, and the same file and seed do the same each time. Of"
             " an expectation that is not met the text says what was seen, at which node a packet"
             " ended, why, and a command that helps. The last line makes the same run again. The"
-            " exit status is 0 if all expectations are met, 1 if not, and 2 if a file is wrong.",
+            " exit status is 0 if all expectations are met, 1 if not, and 2 if a file is wrong."
+            " Of many files, Ctrl-C leaves the summary of those that ran.",
         ),
         Verb(
             "lab list",

@@ -31,6 +31,9 @@ def in_processes(
 
     Yields:
         A result; a text that says how the process ended, if it has none.
+
+    Raises:
+        KeyboardInterrupt: SIGINT ended one; the terminal sends it to all of them.
     """
     children: dict[int, _Child] = {}
     results: dict[int, Result | str] = {}
@@ -78,6 +81,8 @@ def _begin(work: Callable[[Task], Result], task: Task) -> tuple[int, int]:
 def _result(child: _Child) -> Any:
     """Return what a process said, or how it ended."""
     _, status = os.waitpid(child.pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
+        raise KeyboardInterrupt
     if os.WIFSIGNALED(status):
         return f"its process was ended by {signal.Signals(os.WTERMSIG(status)).name}"
     return pickle.loads(child.said) if child.said else "its process said nothing"

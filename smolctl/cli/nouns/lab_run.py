@@ -1,7 +1,8 @@
 """``smolctl lab run``: scenarios are run in virtual time; no stack is started."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from shlex import quote
 from time import monotonic, process_time
@@ -273,15 +274,19 @@ def _many(session: Session, tasks: list[Task], jobs: int, args: Args) -> int:
     names = [task.name for task in tasks]
     out, width, progress = session.out, max(map(len, names)), Progress(session)
     results: list[Result] = []
-    worked = _worked(tasks, jobs)
     try:
-        for number, name in enumerate(names):
-            progress.show(f"{number} of {len(names)} scenarios, and {name} runs")
-            results.append(next(worked))
-            progress.clear()
-            if not session.options.json:
-                out.lines(lab_text.brief(results[-1].case, width, out))
-                out.flush()
+        with closing(_worked(tasks, jobs)) as worked:
+            for number, name in enumerate(names):
+                progress.show(f"{number} of {len(names)} scenarios, and {name} runs")
+                results.append(next(worked))
+                progress.clear()
+                if not session.options.json:
+                    out.lines(lab_text.brief(results[-1].case, width, out))
+                    out.flush()
+    except KeyboardInterrupt:
+        stopped = True
+    else:
+        stopped = False
     finally:
         progress.clear()
     cases = [result.case for result in results]
@@ -291,6 +296,9 @@ def _many(session: Session, tasks: list[Task], jobs: int, args: Args) -> int:
         out.document([_told(case) for case in cases])
     else:
         out.lines(summary(cases))
+    if stopped:
+        out.notice(f"interrupted: {counted(len(names) - len(cases), 'scenario')} did not end")
+        return exits.INTERRUPTED
     if any(result.wrong for result in results):
         return exits.FIX
     return exits.DONE if all(case.document and case.document["ok"] for case in cases) else exits.NO
@@ -308,7 +316,7 @@ def _jobs(text: str | None, tasks: int) -> int:
     return min(int(text), tasks)
 
 
-def _worked(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+def _worked(tasks: Sequence[Task], jobs: int) -> Generator[Result, None, None]:
     """Yield the result of each scenario, in their order, as soon as it is there."""
     if jobs == 1:
         yield from map(work, tasks)

@@ -11,8 +11,10 @@ import pytest
 
 from smolctl.capture.reader import read as records
 from smolctl.cli.main import run
+from smolctl.cli.nouns import lab_run
 from smolctl.cli.nouns.lab_names import names
 from smolctl.cli.nouns.lab_processes import in_processes
+from smolctl.counted import counted
 
 Capture = pytest.CaptureFixture[str]
 GOOD = """title = "Good"
@@ -299,6 +301,37 @@ def test_processes_end_with_whom_they_work_for() -> None:
     working = in_processes(_work, range(100), 3)
     assert next(working) == 0
     working.close()  # type: ignore[attr-defined]
+    assert _children() == before
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("form", [[], ["-j"]])
+def test_an_interrupted_run_of_many_says_what_ran(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, jobs: str, form: list[str]
+) -> None:
+    done = lab_run.work
+
+    def interrupted(task: lab_run.Task) -> lab_run.Result:
+        if task.name == "wrong.toml":  # as Ctrl-C, which reaches all processes
+            if jobs == "1":
+                raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
+        return done(task)
+
+    monkeypatch.setattr(lab_run, "work", interrupted)
+    files = ["good.toml", "bad.toml", "wrong.toml", "arp-war"]
+    before = _children()
+    assert run([*form, "lab", "run", *files, "--jobs", jobs, "--junit", "out.xml"]) == 130
+    told = capsys.readouterr()
+    # Of several at once it may be the first that ends.
+    ended = 2 if jobs == "1" else 4 - int(told.err.split()[2])
+    assert told.err == f"smolctl: interrupted: {4 - ended} scenarios did not end\n"
+    if form:
+        assert [row["name"] for row in json.loads(told.out)] == files[:ended]
+    else:
+        good = min(ended, 1)
+        assert told.out.splitlines()[-1].startswith(f"{good} of {counted(ended, 'scenario')} ok")
+    assert ("good.toml" in Path("out.xml").read_text()) is (ended > 0)
     assert _children() == before
 
 
