@@ -2,9 +2,11 @@
 
 from typing import Any, NamedTuple
 
+_NO_MAC = "no MAC"
+
 
 class Neighbor(NamedTuple):
-    """A neighbor as ``neigh show`` has it."""
+    """A neighbor as ``neigh show`` has it; INCOMPLETE also if it did not answer meanwhile."""
 
     mac: str
     state: str
@@ -21,15 +23,16 @@ class Known(NamedTuple):
 _BY_TIME = {
     ("REACHABLE", "STALE"),
     ("DELAY", "PROBE"),
-    ("PROBE", "FAILED"),
-    ("INCOMPLETE", "FAILED"),
 }
 """Transitions that no frame causes (RFC 4861 7.3.2)."""
 
 
 def neighbor(row: dict[str, Any]) -> Neighbor:
     """Return a neighbor of a row of ``ip -j neigh``."""
-    return Neighbor(row.get("lladdr", "no MAC"), row["state"][0], "router" in row)
+    state = row["state"][0]
+    if state == "FAILED":  # sooner or later (RFC 4861 7.3.3): how soon it is looked at says which
+        state = "INCOMPLETE"
+    return Neighbor(row.get("lladdr", _NO_MAC), state, "router" in row)
 
 
 def way(row: dict[str, Any]) -> str:
@@ -45,6 +48,9 @@ def changes(before: Known, after: Known) -> list[str]:
     for address, now in after.neighbors.items():
         was = before.neighbors.get(address)
         if was == now or (was and (was.state, now.state) in _BY_TIME and was.mac == now.mac):
+            continue
+        if now.mac == _NO_MAC and now.state == "INCOMPLETE":
+            found.append(f"{address} has no MAC")
             continue
         mac = f" {now.mac}" if was is None or was.mac != now.mac else ""
         role = ("", " router")[now.router]
