@@ -4,6 +4,8 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from subprocess import run
 from typing import Any
 
 import pytest
@@ -153,8 +155,16 @@ def test_a_kernel_without_the_socket_takes_the_program(peer: Peer) -> None:
 # --- without a program in the kernel --------------------------------------------------------------
 
 
-def test_tracing_tells_reason_and_place(peer: Peer) -> None:
-    root = tracefs.find()
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[str]:
+    """Mount tracefs in a place of its own: a machine may have it nowhere."""
+    run(["mount", "-t", "tracefs", "nodev", tmp_path], check=True)
+    yield str(tmp_path)
+    run(["umount", tmp_path], check=True)
+
+
+def test_tracing_tells_reason_and_place(peer: Peer, mounted: str) -> None:
+    root = tracefs.find([mounted])
     stale = f"{root}/instances/smolctl-drops-{os.getpid()}-1"
     os.mkdir(stale)  # of a process that is gone: this one began at another time
     tracing = tracefs.Tracefs(root)

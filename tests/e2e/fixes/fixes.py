@@ -146,11 +146,23 @@ def unharmed(reason: str, count: int = 1) -> Act:
     return act
 
 
-def sent_to_itself(bench: Bench) -> bool:
-    """Smolctl sends a datagram to a socket of its own that listens on every address."""
+def listen(bench: Bench) -> None:
+    """Have a socket of smolctl's that is open to every address, if there is none."""
     if not bench.lab.call("socket.show"):
         bench.lab.smolctl.popen("udp", "recv", str(PORT))
         wait_until(lambda: bench.lab.call("socket.show"), "the receiver")
+
+
+def heard_by_itself(bench: Bench) -> bool:
+    """A socket of smolctl's gets a datagram that smolctl sends."""
+    listen(bench)
+    sent = bench.ctl(f"udp send {OURS}:{PORT} x")
+    return sent and int(bench.lab.call("socket.show")[0]["rx_datagrams"]) > 0
+
+
+def sent_to_itself(bench: Bench) -> bool:
+    """Smolctl sends a datagram to a socket of its own that listens on every address."""
+    listen(bench)
     return bench.ctl(f"udp send {FAR}:{PORT} x")
 
 
@@ -158,9 +170,7 @@ def heard_from(src: str) -> Act:
     """A datagram comes in from an address, and a socket of smolctl's gets it."""
 
     def act(bench: Bench) -> bool:
-        if not bench.lab.call("socket.show"):
-            bench.lab.smolctl.popen("udp", "recv", str(PORT))
-            wait_until(lambda: bench.lab.call("socket.show"), "the receiver")
+        listen(bench)
         taken = bench.taken()
         bench.wire.send(ip(UDP(sport=9, dport=PORT) / b"x", src=src))
         wait_until(lambda: bench.taken() > taken, "the frame")
@@ -171,9 +181,7 @@ def heard_from(src: str) -> Act:
 
 def path_mtu_learned(bench: Bench) -> bool:
     """A router says that a datagram of ours was too big, and is believed."""
-    if not bench.lab.call("socket.show"):
-        bench.lab.smolctl.popen("udp", "recv", str(PORT))
-        wait_until(lambda: bench.lab.call("socket.show"), "the receiver")
+    listen(bench)
     quoted = bytes(IP(src=OURS, dst=FAR, flags="DF") / UDP(sport=PORT, dport=9) / b"x")
     counts("icmp.messages_received", ip(ICMP(type=3, code=4, nexthopmtu=1280) / quoted))(bench)
     return bool(bench.lab.call("route.show", cache=True))
@@ -348,6 +356,7 @@ CASES = (
         "tx-iface-down", "smolctl link set tap0 up", sent(f"--dev tap0 {THEIRS}:{PORT} x"),
         ("link set tap0 down",),
     ),
+    Case("tx-link-down", "smolctl link set lo up", heard_by_itself, ("link set lo down",)),
     Case(
         "tx-too-big", "smolctl link set tap0 mtu 2028", sent(f"--size 2000 --df {THEIRS}:{PORT}"),
     ),

@@ -31,7 +31,6 @@ OTHER_ANSWERS = {
         {"errno": "EINVAL"},
         "RFC 1122 3.2.1.3(g): 127/8 must not appear outside of a host",
     ),
-    "10.0.0.7 from 224.0.0.1": Answer({"errno": "EINVAL"}, {"errno": "ENETUNREACH"}, "both refuse"),
 }
 
 
