@@ -28,6 +28,7 @@ from smolctl.stack.fib.route import (
     Scope,
     TableName,
 )
+from smolctl.stack.fib.route_key import OUTPUT
 from smolctl.stack.fib.rule import USUAL, Rules
 from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean, is_clean
 from smolctl.stack.fib.table import RouteTable
@@ -234,8 +235,12 @@ class Fib:
         return route.by(dev)
 
     def is_by(self, route: Route, dev: str) -> bool:
-        """Tell whether a route counts for a packet that must leave by a device."""
-        return route.dev == dev or (self.refuses_by_any and route.type in DEVICELESS)
+        """Tell whether a route counts for a packet that must leave by a device.
+
+        Those of IPv6 that refuse are by ``lo`` (Linux ``ip6_route_info_create``).
+        """
+        refuses = route.type in DEVICELESS and (self.refuses_by_any or dev == OUTPUT)
+        return route.dev == dev or refuses
 
     def as_good_by(self, found: Route | None, dev: str | None) -> Route | None:
         """Return the route by a device, if there is one that is equal to what was found.

@@ -123,6 +123,10 @@ def stay_inside(net: Network, packet: Packet, way: Way, ethertype: int) -> None:
     """Have a packet come back in by the loopback; one for an address of ours by that one's link."""
     if way.type is _LOCAL:
         packet.entrance = net.interfaces.get(way.home, packet.interface)
+    lo = net.interfaces.loopback
+    if not lo.up:  # by whatever link it is to come in
+        net.recorder.record(reason.TX_LINK_DOWN, lo.name, packet.now, packet.trace)
+        return
     net.loopback.output(packet, ethertype)
 
 

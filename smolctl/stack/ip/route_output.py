@@ -130,7 +130,8 @@ def _bad_source(net: Network, src: int, dev: str | None) -> Refusal | None:
     """
     cause = ""
     if net.family is IPV4:
-        cause = "multicast" if is_multicast(src) else "zeronet" if is_zeronet(src) else ""
+        zeronet = is_zeronet(src) and not net.settings["ip.zeronet"]
+        cause = "multicast" if is_multicast(src) else "zeronet" if zeronet else ""
         cause = "everybody" if is_limited_broadcast(src) else cause
     if cause:
         return Refusal(reason.TX_SRC_INVALID, dev or "", {"ip": src, "cause": cause})
@@ -201,8 +202,6 @@ def _to_ourselves(
         entrance = owner
     elif source is not None and net.needs_dev(source):
         entrance = net.interfaces.get(dev or _link_of(net, source) or "", owner)
-    if not out.up and entrance is not out:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     # With lo down, Linux has a way all the same, and loses the packet on it.
     kind = _type(dst, False)
     kind = WayType.LOCAL if kind is WayType.UNICAST else kind  # Linux __mkroute_output

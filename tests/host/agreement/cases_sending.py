@@ -229,6 +229,35 @@ CASES = {
         udp ::1 [::1]:9 dev lo
         """,
     ),
+    "a route of IPv6 that refuses is by lo": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        route add unreachable fd05::/16
+        route add prohibit ff05::/16
+        """,
+        """
+        udp any [fd05::1]:9 dev lo
+        udp any [fd05::1]:9 dev t0
+        udp any [ff05::7]:9 dev lo
+        udp any [ff05::7]:9 dev t0
+        tcp any [fd05::1]:9
+        """,
+    ),
+    "with lo down, what is for an own address is lost, whatever link has it": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add fd00::1/64 dev t0 nodad
+        addr add 10.0.0.1/24 dev t0
+        socket udp :: 7000
+        late link set lo down
+        """,
+        """
+        udp any [fe80::ff:fe00:10]:7000 dev t0
+        udp any [fd00::1]:7000
+        udp any 10.0.0.1:9
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10

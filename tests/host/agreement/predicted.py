@@ -58,6 +58,12 @@ class Oracle:
         """
         self._state, self._headless = state, headless
         self._host = Host(state)
+        # What a port sends is seen where the bridge's own frames are.
+        self._bridges = {
+            link.name: state.name_of(link.master)
+            for link in state.links
+            if link.port_kind == "bridge"
+        }
 
     def ask(self, ask: Ask) -> Prediction:
         """Return what becomes of a packet; by each next hop, if the kernel's own hash picks one."""
@@ -142,7 +148,8 @@ class Oracle:
         for name, link in clone.interfaces.items():
             for item in link.outbox:
                 for frame in frames_of(item):
-                    told = frame_event(name, frame, linked=name not in self._headless)
+                    shown = self._bridges.get(name, name)
+                    told = frame_event(shown, frame, linked=name not in self._headless)
                     if told is not None:
                         yield told
 
