@@ -20,7 +20,10 @@ def select_source(
     items = addresses.items
     if net.settings["ip.first_source"] and items and not (items[0].tentative or items[0].autojoin):
         return items[0].local
-    source = addresses.select(destination, scope)
+    near = scope
+    if scope >= Scope.LINK and out.settings["ip.route_localnet"]:
+        near = Scope.HOST  # its addresses of this host may be on the link
+    source = addresses.select(destination, near)
     if source is not None or (is_strong(net) and not out.loopback):
         return source
     for interface in net.interfaces.values():

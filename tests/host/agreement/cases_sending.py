@@ -229,6 +229,22 @@ CASES = {
         udp ::1 [::1]:9 dev lo
         """,
     ),
+    "with route_localnet, a link's addresses of scope host are sources of what is on it": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.3.7/32 scope host dev t0
+        addr add 10.0.0.1/24 dev t1
+        route add 10.5.0.0/16 dev t0
+        sysctl ipv4/conf/t0/route_localnet=1
+        """,
+        """
+        udp any 10.9.0.1:9 dev t0
+        udp any 10.5.0.1:9
+        udp any 224.0.0.5:9 dev t0
+        udp any 239.1.2.3:9 dev t0
+        """,
+    ),
     "a route of IPv6 that refuses is by lo": (
         """
         tap t0 02:00:00:00:00:10
