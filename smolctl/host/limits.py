@@ -280,9 +280,32 @@ def _links(case: Case) -> Iterator[Limit]:
             if link.kind == "bridge":
                 where = f"{case.inside}bridge fdb show br {name}"
                 yield Limit(f"by which ports {name} sends it", command=where)
+                yield from _too_long(case, link, passage)
             elif link.kind not in PLAIN_KINDS and link.kind not in (*_HANDED, *TUNNELS, "vrf"):
                 shown = f"{case.ip} -d link show {name}"
                 yield Limit(f"what {name} ({link.kind}) makes of it", command=shown)
+
+
+def _too_long(case: Case, bridge: links.Link, passage: Passage) -> Iterator[Limit]:
+    """Yield ports of a bridge that take less than this packet.
+
+    Source: Linux ``br_dev_queue_push_xmit``, ``is_skb_forwardable``.
+    """
+    size = _size(passage, bridge)
+    narrow = [
+        port.name for port in case.state.links
+        if port.master == bridge.ifindex and port.flags & links.UP and size > port.mtu + _VLAN_TAG
+    ]  # fmt: skip
+    if narrow:
+        ports = _listed(narrow)
+        text = f"{bridge.name} sends {size} B by no port whose MTU is less: not by {ports}"
+        yield Limit(text, Decides.PASSING, f"{case.ip} link show master {bridge.name}")
+
+
+def _size(passage: Passage, link: links.Link) -> int:
+    """Return the bytes of a packet, or of its fragments, as it leaves by a link."""
+    trace = passage.trace
+    return min(len(trace.frame) - trace.linked * HEADER_LEN, link.mtu)
 
 
 def _other_end(case: Case, link: links.Link, passage: Passage) -> Iterator[Limit]:
@@ -290,8 +313,7 @@ def _other_end(case: Case, link: links.Link, passage: Passage) -> Iterator[Limit
 
     Source: Linux ``veth_forward_skb``, ``is_skb_forwardable``: its MTU, and a tag of a VLAN.
     """
-    trace = passage.trace
-    size = min(len(trace.frame) - trace.linked * HEADER_LEN, link.mtu) - _VLAN_TAG
+    size = _size(passage, link) - _VLAN_TAG
     if link.lower_netns is None and link.lower:
         other = case.state.link_named(case.state.name_of(link.lower))
         if other is not None and size > other.mtu:

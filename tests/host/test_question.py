@@ -291,6 +291,16 @@ def test_nothing_comes_in_by_a_bridge_whose_only_port_is_down(iif: str) -> None:
     assert "not_looked_at" not in row
 
 
+@pytest.mark.parametrize(("size", "fits"), [(1376, True), (1377, False)])
+def test_a_bridge_sends_nothing_by_a_port_whose_mtu_is_less(size: int, fits: bool) -> None:
+    lines = ("link br0 type bridge", "link v0 type veth master br0 mtu 1400",
+             "link v1 type veth master br0 mtu 1400 down", "addr 10.0.0.1/24 dev br0")  # fmt: skip
+    row = udp(host(*lines), "10.0.0.9", size=size)
+    assert row["ok"] is (True if fits else None)
+    told = "br0 sends 1405 B by no port whose MTU is less: not by v0"
+    assert (told in limited(row)) is not fits
+
+
 def test_a_datagram_is_forwarded_if_its_ttl_lasts() -> None:
     words: dict[str, Any] = {"src": "10.1.0.5", "iif": "eth1"}
     assert udp(host(*ROUTER), "8.8.8.8", **words)["verdict"] == "forwarded by eth0"
