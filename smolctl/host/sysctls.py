@@ -64,7 +64,7 @@ RULES6: dict[str, LinkRule] = {
 
 DECIDING = frozenset(
     {"bc_forwarding", "mc_forwarding", "drop_unicast_in_l2_multicast",
-     "proxy_arp_pvlan", "drop_gratuitous_arp",
+     "drop_gratuitous_arp",
      "fib_multipath_use_neigh", "icmp_echo_ignore_all", "disable_policy", "disable_xfrm",
      "use_oif_addrs_only", "drop_unsolicited_na", "seg6_enabled",
      "accept_untracked_na", "force_forwarding"}

@@ -43,7 +43,8 @@ def _is_unconcerned(net: Network, interface: Interface, frame: bytes) -> bool:
     sender, target, state = message.sender_ip, message.target_ip, net.of(interface)
     if not sender or sender == target or state.dad or net.probe_clients or not net.fib.merged:
         return False  # somebody tests an address, announces one, or is tested here
-    if interface.settings["arp.proxy"] or state.proxies.entries:
+    settings = interface.settings
+    if settings["arp.proxy"] or settings["arp.proxy_pvlan"] or state.proxies.entries:
         return False
     known = net.neighbors[interface.name].lookup(sender) is not None
     return not (known or net.fib.is_local(sender) or net.fib.is_local(target))

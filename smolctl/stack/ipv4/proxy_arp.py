@@ -26,10 +26,16 @@ def speaks_for(net: Network, interface: Interface, sender: int, target: int) -> 
     """Tell whether a link answers for an address that is not ours.
 
     Source: Linux ``arp_process``, ``arp_fwd_proxy``: what we forward, and by another link only,
-    since who is on this one answers for himself.
+    since who is on this one answers for himself; but for ``arp_fwd_pvlan``, where he is not heard.
     """
-    wanted = interface.settings["arp.proxy"] or target in net.of(interface).proxies.entries
-    return bool(wanted) and not _obstacle(net, interface, sender, target)
+    settings = interface.settings
+    wanted = settings["arp.proxy"] or target in net.of(interface).proxies.entries
+    if not (wanted or settings["arp.proxy_pvlan"]):
+        return False
+    obstacle = _obstacle(net, interface, sender, target)
+    if obstacle == "link":
+        return bool(settings["arp.proxy_pvlan"]) and sender != target
+    return bool(wanted) and not obstacle
 
 
 def _obstacle(net: Network, interface: Interface, sender: int, target: int) -> str:

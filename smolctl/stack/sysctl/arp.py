@@ -132,6 +132,13 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.EITHER,
     ),
     Sysctl(
+        "arp.proxy_pvlan", 0, "flag", 0, 1,
+        "answer for addresses that are reached through the same link, whose hosts cannot hear each"
+        " other (private VLAN); needs ip.forward",
+        "RFC 3069; Linux proxy_arp_pvlan", "0", "0",
+        link=LinkRule.EITHER,
+    ),
+    Sysctl(
         "arp.rate_limit_interval_ms", 60_000, "ms", 0, DAY_MS,
         "after too many conflicts, one address at most is tested in this time",
         "RFC 5227 1.1 RATE_LIMIT_INTERVAL", "none", "none",

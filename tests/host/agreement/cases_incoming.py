@@ -312,4 +312,23 @@ CASES = {
         udp 10.0.0.9 9.9.9.9:7000 iif t0 ttl 1
         """,
     ),
+    "in a private VLAN, a router answers for the hosts of the very link": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv4/ip_forward=1
+        sysctl ipv4/conf/t0/proxy_arp_pvlan=1
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        neigh add proxy 10.0.0.7 dev t1
+        """,
+        """
+        arp 10.0.0.9 10.0.0.3 iif t0
+        arp 10.0.0.9 10.0.0.9 iif t0
+        arp 10.0.0.9 10.1.0.3 iif t0
+        arp 10.1.0.9 10.1.0.3 iif t1
+        arp 10.1.0.9 10.0.0.7 iif t1
+        arp 0.0.0.0 10.0.0.3 iif t0
+        """,
+    ),
 }  # fmt: skip

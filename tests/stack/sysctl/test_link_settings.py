@@ -49,6 +49,7 @@ def test_linux_has_the_same_rules() -> None:
         "arp.ignore": LinkRule.LARGER,
         "arp.notify": LinkRule.LARGER,
         "arp.proxy": LinkRule.EITHER,
+        "arp.proxy_pvlan": LinkRule.EITHER,
         "igmp.force_version": LinkRule.LOWEST,
         "ip.accept_redirects": LinkRule.REDIRECTS,
         "ip.accept_source_route": LinkRule.BOTH,
