@@ -92,7 +92,22 @@ def is_near(net: Network, interface: Interface, *wanted: int) -> bool:
     return False
 
 
-def is_neighbor(net: Network, out: Interface, host: int) -> bool:
-    """Tell whether packets to a host go by a link, and straight to it."""
-    route = net.lookup(RouteKey(host, oif=out.name))
+def is_neighbor(net: Network, out: Interface, back: RouteKey) -> bool:
+    """Tell whether answers to who sent a packet would go by a link, and straight to him.
+
+    If they would go by another link, those count that must leave by this one.
+
+    Args:
+        back: of an answer.
+
+    Source: Linux ``__fib_validate_source``.
+    """
+    route = net.lookup(back)
+    if not isinstance(route, Route) or route.type not in _REACHED:
+        return False
+    if route.dev != out.name:
+        route = net.lookup(back._replace(oif=out.name))
     return isinstance(route, Route) and route.type is RouteType.UNICAST and route.via is None
+
+
+_REACHED = (RouteType.UNICAST, RouteType.LOCAL)

@@ -26,7 +26,7 @@ def source_refused(
     if usual and not interface.settings["ip.rp_filter"]:
         back = None
     else:
-        back = _back(net, interface, key, out)
+        back = way_back(net, interface, key, out)
     if not interface.loopback:
         own = net.fib.own(src) if usual or back is None else _own(net, back)
         if own is not None and own.type is RouteType.BROADCAST and not takes_broadcast(
@@ -72,7 +72,7 @@ def _own(net: Network, back: RouteKey) -> Route | None:
     return found if isinstance(found, Route) else None
 
 
-def _back(net: Network, interface: Interface, key: RouteKey, out: str) -> RouteKey:
+def way_back(net: Network, interface: Interface, key: RouteKey, out: str) -> RouteKey:
     """Return the key of an answer to a packet that came in; to one for many, from nowhere yet.
 
     The packet's mark counts with ip.src_valid_mark alone.

@@ -16,7 +16,7 @@ from smolctl.stack.ip.host_model import is_near, is_neighbor
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import loop_copy, note_way
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.reverse_path import source_refused
+from smolctl.stack.ip.reverse_path import source_refused, way_back
 from smolctl.stack.ip.route_input import Inbound
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
@@ -76,7 +76,7 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, inbound: Inbound)
     if refusal is not None:
         drop_and_tell(net, packet, refusal, _TOLD, way.mtu)
         return
-    if _is_detour(net, packet, way) and net.redirects.allow(packet.header.src, packet.now):
+    if _is_detour(net, packet, key, way) and net.redirects.allow(packet.header.src, packet.now):
         net.answer_error(packet, ErrorKind.REDIRECT, way.next_hop)
         net.recorder.count("icmp.redirects_sent")
     packet.step("forward", "ok", _tuple(PassedOn, (key.dst, packet.header.ttl - 1)))
@@ -111,7 +111,7 @@ def _unfit(net: Network, packet: Packet) -> Refusal | None:
     return None
 
 
-def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
+def _is_detour(net: Network, packet: Packet, key: RouteKey, way: Way) -> bool:
     """Tell whether a host should send such packets to the next hop itself, and be told so.
 
     Deviation: Linux does so by default when next hop and host are in different networks of the
@@ -124,7 +124,7 @@ def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
         and way.type is WayType.UNICAST
         and out.settings["ip.send_redirects"] == 1
         and (
-            is_neighbor(net, out, src)
+            is_neighbor(net, out, way_back(net, out, key, out.name))
             if out.settings["ip.shared_media"]
             else is_near(net, out, src, way.next_hop)
         )

@@ -331,4 +331,24 @@ CASES = {
         arp 0.0.0.0 10.0.0.3 iif t0
         """,
     ),
+    "a redirect is sent to whom the rules lead straight": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        sysctl ipv4/ip_forward=1
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t0
+        addr add 10.1.0.2/24 dev t1
+        route add 100.64.0.0/10 via 10.0.0.50
+        rule add priority 11 to 10.0.0.8 iif t0 blackhole
+        rule add priority 12 to 10.0.0.7 iif t0 lookup 100
+        route add 10.0.0.7 via 10.0.0.60 table 100
+        """,
+        """
+        udp 10.0.0.9 100.64.0.5:9 iif t0
+        udp 10.0.0.8 100.64.0.5:9 iif t0
+        udp 10.0.0.7 100.64.0.5:9 iif t0
+        udp 10.1.0.9 100.64.0.5:9 iif t0
+        """,
+    ),
 }  # fmt: skip
