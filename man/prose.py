@@ -348,6 +348,7 @@ the link address of any group anyway.
 A host may have several IPv6 addresses that a packet could come from. One of the rules that choose
 is about labels: a source whose label is that of the destination is preferred (RFC 6724 5, rule 6).
 The table says which addresses have which label; the longest prefix that holds an address counts.
+What is for one interface goes with it.
 A new stack has the table of RFC 6724 and Linux.
 
 smolctl -v route get names the rule by which each other address lost. IPv4 has no labels.

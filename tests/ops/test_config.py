@@ -178,6 +178,16 @@ def test_groups_that_were_joined_by_hand_are_saved() -> None:
     assert [row["maddr"] for row in copy("maddr.show")] == groups
 
 
+def test_address_labels_of_a_link_go_with_it() -> None:
+    api = bare()
+    usual = api("addrlabel.show")
+    api("link.add", name="t1", type="test")
+    api("addrlabel.add", prefix="2001:db8::/32", label="99", dev="t1")
+    api("link.del", dev="t1")
+    assert api("addrlabel.show") == usual
+    assert saved(api) == []
+
+
 def test_proxy_entries_and_what_is_tested_are_saved() -> None:
     original, copy = bare(), bare()
     for api in (original, copy):

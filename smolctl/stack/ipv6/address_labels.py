@@ -109,6 +109,14 @@ class AddressLabels:
         self._rows.remove(found)
         return found
 
+    def forget(self, dev: str) -> None:
+        """Take the rows for an interface out.
+
+        Deviation: Linux keeps them (``addrlabel.c`` hears of no link), under a number that no other
+        link gets; here a link of the same name would.
+        """
+        self._rows = [row for row in self._rows if row.dev != dev]
+
     def _find(self, wanted: AddressLabel) -> AddressLabel | None:
         key = wanted.prefix, wanted.plen, wanted.dev
         return next((row for row in self._rows if (row.prefix, row.plen, row.dev) == key), None)

@@ -361,8 +361,9 @@ class Ipv6(LinkedNetwork):
         return known[interface.name]
 
     def link_deleted(self, interface: Interface, now: int) -> None:
-        """Forget the link's identifier, too."""
+        """Forget the link's identifier and its address labels, too."""
         super().link_deleted(interface, now)
+        self.labels.forget(interface.name)
         self._identifiers.pop(interface.name, None)
 
     def mac_changed(self, interface: Interface, now: int) -> None:

@@ -95,6 +95,8 @@ DEVIATIONS = (
               "refused: the MAC follows from the address"),
     Deviation("`maddr add`", "adds a link address",
               "joins a group: the stack takes frames to any group's link address anyway"),
+    Deviation("address labels for a link that is deleted", "stay, for a link that never comes back",
+              "go with it: a link of the same name would get them"),
     Deviation("an interface named `all` or `default`", "accepted, without IPv4",
               "refused: in sysctls it means something else"),
     Deviation("groups on a loopback", "reported by IGMP", "not reported: no router can be there"),
