@@ -230,6 +230,11 @@ class Host:
 
     # --- links without a carrier ------------------------------------------------------------------
 
+    def _is_for_containers(self, link: Link) -> bool:
+        """Tell whether a link is a bridge between what is on this machine alone."""
+        ports = [each for each in self.state.links if each.master == link.ifindex]
+        return link.kind == "bridge" and all(each.kind for each in ports)
+
     def _carrier_of(self, link: Link) -> str:
         """Return what to look at where a link has no carrier."""
         text = _CARRIER.get(link.kind, "is a cable plugged in? {inside}ethtool {name}")
@@ -264,16 +269,18 @@ class Host:
             if good(told(clone, question, 0)[1]):
                 row["fix"].append(f"{self._ip} link set {peer.name} up")
         if not _is_tunnel(link):
-            self._past(row, question, trace, name)
+            self._past(row, question, trace, link)
         if row["fix"]:
             row.pop("look")
 
-    def _past(self, row: Row, question: Question, trace: Trace, name: str) -> None:
+    def _past(self, row: Row, question: Question, trace: Trace, link: Link) -> None:
         """Add the fix that leads past a link without a carrier.
 
         What is behind a tunnel is nowhere else: past a VPN, a packet would be lost in the open. Nor
-        does a router lead to who is on the link itself; another link with its network may.
+        does a router lead to who is on the link itself; another link with its network may. On a
+        bridge for containers nobody is while it has no carrier: who is sought is elsewhere.
         """
+        name, alone = link.name, self._is_for_containers(link)
         net = self.twin.stack.networks.for_address(question.dst)
         past = f"{_SYSCTL}{name}.{net.linkdown_sysctl}=1"
         clone = clone_for_changes(self.twin.stack)
@@ -281,9 +288,12 @@ class Host:
             set_sysctl(clone.udp, past.removeprefix(_SYSCTL).partition("=")[0], "1", origin=_ORIGIN)
             then = told(clone, question, 0)[1]
             pairs = zip(_ways(trace), _ways(then), strict=False)
-            helps = good(then) and not any(
-                old.interface.name == name and _is_straight(old) and not _is_straight(new)
-                for old, new in pairs
+            helps = good(then) and (
+                alone
+                or not any(
+                    old.interface.name == name and _is_straight(old) and not _is_straight(new)
+                    for old, new in pairs
+                )
             )
         except SmolctlError:
             helps = False

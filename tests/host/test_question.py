@@ -196,6 +196,15 @@ def test_past_a_link_without_carrier_no_router_leads_to_who_is_on_it(
     assert row.get("look") == (None if fix else _CABLE)
 
 
+@pytest.mark.parametrize(("port", "fix"), [("type veth", _PAST), ("", [])])
+def test_past_a_bridge_for_containers_that_has_none_a_router_leads(
+    port: str, fix: list[str]
+) -> None:
+    lines = [line.replace("eth1 nocarrier", "eth1 type bridge nocarrier") for line in UNPLUGGED]
+    row = udp(host(*lines, f"link p0 {port} master eth1 nocarrier"), "10.1.0.5")
+    assert (row["reason"], row["fix"]) == ("tx-no-carrier", fix)
+
+
 def test_the_answer_to_who_was_on_a_link_without_carrier_is_led_nowhere_else() -> None:
     words = {"proto": "icmp", "src": "10.1.0.9", "dst": "10.0.0.1", "iif": "eth0"}
     row = ask(host(*UNPLUGGED), words)
