@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host.agreement import cases_incoming, cases_input, cases_sending
+from tests.host.agreement import cases_ipv4, cases_ipv6, cases_sending
 from tests.host.agreement.compare import Compared, compared
 from tests.host.agreement.lines import ask_of, asks_of, host_of
 from tests.host.agreement.observer import Far
@@ -288,7 +288,7 @@ CASES = {
     ),
 }
 
-ALL = CASES | cases_incoming.CASES | cases_input.CASES | cases_sending.CASES
+ALL = CASES | cases_ipv4.CASES | cases_ipv6.CASES | cases_sending.CASES
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,4 +1,4 @@
-"""Cases of what comes in, and of IPv6, in which a twin once differed; ``test_cases`` asks them."""
+"""Cases of IPv6 that comes in, its answers, neighbor discovery, and sockets of both families."""
 
 ROUTER = """
 tap t0 02:00:00:00:00:10
