@@ -83,9 +83,10 @@ class Host:
             if link is not None:
                 said[key] = self._master(link).name if key == "iif" else link.name
         try:
-            return question_of(Args(_ASK, said, OPS[_ASK].names), self.twin.stack)
+            packet = question_of(Args(_ASK, said, OPS[_ASK].names), self.twin.stack)
         except SmolctlError as error:
             raise self._speaking(error) from None
+        return packet._replace(binds=True)
 
     def _master(self, link: Link) -> Link:
         """Return the link that takes what comes in by a port of it, if the port takes it."""

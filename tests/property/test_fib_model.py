@@ -246,6 +246,7 @@ def compare_each(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
                 within = fib.lookup_within(address, dev=dev, scope=scope)
                 assert within is model.lookup(address, dev, scope)
         owned = found is not None and found.type is RouteType.LOCAL
+        owned = owned and found is not None and found.table != TableName.DEFAULT
         if not fib.merged:
             order = (TableName.LOCAL,)
             own = model.best(address, None, Scope.GLOBAL, order)

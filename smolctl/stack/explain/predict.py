@@ -88,6 +88,7 @@ class Question(NamedTuple):
         uid: of the user who sends it; None for that of its socket, or else the stack's own user.
         dmac: of what comes in, the destination of its frame; None for the one that its sender
             would choose.
+        binds: whether its sender is a program that has to bind a socket to ``src`` first.
     """
 
     proto: str
@@ -105,6 +106,7 @@ class Question(NamedTuple):
     mark: int | None = None
     uid: int | None = None
     dmac: bytes | None = None
+    binds: bool = False
 
 
 def predict(stack: Stack, question: Question, now: int) -> Trace:
@@ -226,22 +228,25 @@ def _loop(clone: Stack, trace: Trace, now: int) -> None:
 
 
 def _bound_question(net: Network, question: Question, now: int, trace: Trace) -> Question:
-    """Return what a program asks for whose socket is bound to the source.
+    """Return what is asked for by the socket that a program has, if that is bound to the source.
 
     From a group or a broadcast address it does not send, but from whichever is chosen. Source:
     Linux ``__inet_bind``, ``__inet6_bind``, ``ping_check_bind_addr``.
 
     Raises:
-        SendRejected: nobody can be bound to it.
+        SendRejected: nobody can be bound to it; a route alone may make it ours.
     """
-    src = question.src
+    src, bindable = question.src, question.src is not None and net.is_bindable(question.src)
     if src is None or question.proto not in _OF_SOCKETS:
         return question
-    group = is_multicast(src) or net.is_broadcast(src)
-    if is_unspecified(src) or (group and net.family is IPV4 and question.proto != "icmp"):
-        return question._replace(src=None)
-    elsewhere = is_loopback(src) and net.family is IPV6 and question.dev not in (None, "lo")
-    if (elsewhere or not net.is_bindable(src)) and not net.binds_others:
+    refused = net.fib.is_local(src) and not bindable
+    if question.binds:
+        group = is_multicast(src) or net.is_broadcast(src)
+        if is_unspecified(src) or (group and net.family is IPV4 and question.proto != "icmp"):
+            return question._replace(src=None)
+        elsewhere = is_loopback(src) and net.family is IPV6 and question.dev not in (None, "lo")
+        refused = elsewhere or not bindable
+    if refused and not net.binds_others:
         follow(net.recorder, trace, now)
         trace.flow = _meant(net, question)
         refuse(net.recorder, not_ours(net, src, question.dev), now, trace)

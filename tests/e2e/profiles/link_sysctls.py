@@ -100,11 +100,15 @@ def arp_notify(host: Subject, n: int) -> bool:
     return OURS in host.asked()
 
 
-def proxy_arp(host: Subject, n: int) -> bool:
+def proxy_arp(host: Subject, n: int, network: str = "10.7.0") -> bool:
     sysctl(host, "conf.tap0.forwarding", 1)
-    host.inject(request(target=f"10.7.0.{20 + n}"))
+    host.inject(request(target=f"{network}.{20 + n}"))
     host.pump(host.answered) if isinstance(host, Stack) else _wait(host)
     return host.answered()
+
+
+def proxy_arp_pvlan(host: Subject, n: int) -> bool:
+    return proxy_arp(host, n, "10.0.0")
 
 
 def _wait(host: Subject) -> None:
@@ -325,6 +329,7 @@ CASES = (
     Case("arp_filter", "arp.filter", arp_filter, 1, _two_networks),
     Case("arp_notify", "arp.notify", arp_notify),
     Case("proxy_arp", "arp.proxy", proxy_arp, 1, _quick_proxy),
+    Case("proxy_arp_pvlan", "arp.proxy_pvlan", proxy_arp_pvlan, 1, _quick_proxy),
     Case("accept_redirects", "ip.accept_redirects", accept_redirects, 1, _gateway),
     Case("accept_redirects", "ip.accept_redirects", accept_redirects_of_a_router, 1, _gateway),
     Case("secure_redirects", "ip.secure_redirects", secure_redirects, 1, _gateway),

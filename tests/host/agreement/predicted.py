@@ -129,6 +129,7 @@ class Oracle:
             ttl=ask.ttl or None,
             mark=ask.mark or None,
             uid=ask.uid or None,
+            binds=True,
         )
 
     def _mac(self, link: Interface) -> bytes:
