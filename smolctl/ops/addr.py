@@ -365,9 +365,16 @@ def _broadcast(args: Args, local: int, plen: int) -> int | None:
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the addresses of all interfaces, in the order in which they are kept."""
-    for net in ctx.stack.networks.values():
-        for interface in ctx.stack.interfaces.values():
+    for net, interface in product(ctx.stack.networks.values(), ctx.stack.interfaces.values()):
+        if interface.up or net.family is not IPV6:
             yield from _save(net, interface, fresh.stack.networks[net.family])
+
+
+def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes IPv6 addresses of links that are down: going down would take them away."""
+    for interface in ctx.stack.interfaces.values():
+        if not interface.up:
+            yield from _save(ctx.stack.ipv6, interface, fresh.stack.ipv6)
 
 
 def _save(net: Network, interface: Interface, fresh: Network) -> Iterator[Saved]:
@@ -384,7 +391,7 @@ def _save(net: Network, interface: Interface, fresh: Network) -> Iterator[Saved]
         else:
             yield _without(interface, usual)
     for address in wanted:
-        yield from _make(interface, address, made)
+        yield from _make(interface, address, made, _test_words(interface, address, fresh))
 
 
 def _without(interface: Interface, usual: Address) -> Saved:
@@ -415,7 +422,7 @@ def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Itera
             yield _without(interface, address)
     for address in reversed(wanted):
         if not any(_same6(address, each) for each in usual):
-            args = _words(interface, address)
+            args = _words(interface, address) | _test_words(interface, address, fresh)
             undo, key = ("addr.del", _name(args)), f"addr {interface.name} {args['local']}"
             yield Saved("addr.add", args, undo, f"addr6 {interface.name}", key)
 
@@ -426,7 +433,7 @@ def _is_random(address: Address) -> bool:
 
 def _same6(one: Address, other: Address) -> bool:
     mine, theirs = _attributes(one), _attributes(other)
-    return (one.local, one.plen, mine) == (other.local, other.plen, theirs)
+    return (one.local, one.plen, one.peer, mine) == (other.local, other.plen, other.peer, theirs)
 
 
 def _same(one: Address, other: Address) -> bool:
@@ -434,9 +441,24 @@ def _same(one: Address, other: Address) -> bool:
     return (one.local, one.plen, one.label, mine) == (other.local, other.plen, other.label, theirs)
 
 
-def _make(interface: Interface, address: Address, made: AddressList) -> Iterator[Saved]:
+def _test_words(interface: Interface, address: Address, fresh: Network) -> Words:
+    """Return the word that has an address of a link that is down tested when it comes up, or not.
+
+    That was decided when it was added, by sysctls that may have been others then.
+    """
+    link = fresh.interfaces.get(interface.name)
+    if interface.up or address.dad is not None or link is None:
+        return {}
+    if address.tentative is fresh.wants_test(link, address):
+        return {}
+    return {"dad" if address.tentative else "nodad": True}
+
+
+def _make(
+    interface: Interface, address: Address, made: AddressList, test: Words
+) -> Iterator[Saved]:
     """Yield what adds one address behind those in ``made``, where it goes too."""
-    args = _words(interface, address)
+    args = _words(interface, address) | test
     undo, group = ("addr.del", _name(args)), f"addr {interface.name}"
     key = " ".join(map(str, (group, args["local"], args.get("peer", ""))))
     before = list(made.items)

@@ -10,7 +10,6 @@ from smolctl.stack.ipv6.address_labels import (
     DEFAULT_LABELS,
     LABEL_MAX,
     AddressLabel,
-    AddressLabels,
 )
 from smolctl.wire.address import IPV6, format_address
 
@@ -67,21 +66,18 @@ def _parse(ctx: Context, args: Args) -> AddressLabel:
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield what makes the labels from those that are there in the beginning."""
+    """Yield what makes the labels from those that are there in the beginning.
+
+    Their order is that of the prefixes' lengths; among rows of one length, of which one alone can
+    be about an address, it means nothing.
+    """
     usual, wanted = list(DEFAULT_LABELS), list(ctx.stack.ipv6.labels)
-    kept = [label for label in usual if label in wanted]
-    made = AddressLabels(kept)
-    for label in reversed(wanted):
-        if label not in kept:
-            made.add(label)
-    if list(made) != wanted:  # one was taken away, and came back behind others
-        kept = []
     for label in usual:
-        if label not in kept:
+        if label not in wanted:
             args = _words(label)
             yield Saved("addrlabel.del", args, ("addrlabel.add", args), key=_key(label))
     for label in reversed(wanted):
-        if label not in kept:
+        if label not in usual:
             args = _words(label)
             yield Saved("addrlabel.add", args, ("addrlabel.del", args), key=_key(label))
 

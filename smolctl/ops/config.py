@@ -13,6 +13,7 @@ from smolctl.ops.scratch import Scratch
 from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.config.link import delete_interface
 from smolctl.stack.ip.derived_routes import derived, sync
+from smolctl.stack.ipv6.addresses import Address6, is_optimistic
 
 Saver = Callable[[Context, Context], Iterator[Saved]]
 """Yields the parts of a noun; gets the context of the stack that is saved, and of a fresh one in
@@ -28,6 +29,8 @@ def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
             for address in net.of(interface).addresses.items:
                 same = there.find(address.local, address.plen)
                 address.tentative = same is not None and same.tentative
+                if isinstance(address, Address6):
+                    address.optimistic = same is not None and is_optimistic(same)
             sync(net, interface, before)
     yield from ()
 
@@ -41,6 +44,7 @@ SAVERS: tuple[tuple[str, Saver], ...] = (
     ("addr", _settle),
     ("nexthop", nexthop.save),
     ("route", route_save.save),
+    ("addr", addr.save_down),
     ("neigh", neigh.save_down),
     ("rule", rule.save),
     ("maddr", maddr.save),

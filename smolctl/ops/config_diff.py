@@ -21,8 +21,8 @@ from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME
 
 _ROUNDS = 8
 """A change may take others with it, which have to be made again: so often at most."""
-_LOOPBACK_ADDRESS: Words = {"local": "127.0.0.1/8", "dev": LOOPBACK_NAME, "scope": "host"}
-"""Configuration of a fresh stack."""
+_LOOPBACK_ADDRESSES = ("127.0.0.1/8", "::1/128")
+"""Those of a fresh stack."""
 Step = tuple[str, Words]
 
 
@@ -94,7 +94,8 @@ def _anew(work: Scratch, target: Context, wanted: list[Saved]) -> list[Step] | N
 
     make(_steps(_parts(work.context), []))
     if _parts(work.context):  # routes of the loopback's address are not there, or in another order
-        make((("addr.flush", {"dev": LOOPBACK_NAME}), ("addr.add", _LOOPBACK_ADDRESS)))
+        make([("addr.flush", {"dev": LOOPBACK_NAME})])
+        make(("addr.add", {"local": each, "dev": LOOPBACK_NAME}) for each in _LOOPBACK_ADDRESSES)
     make((part.op, part.args) for part, _ in tried(target))
     return found if _different(_parts(work.context), wanted) == ([], []) else None
 

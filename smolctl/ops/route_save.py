@@ -16,8 +16,8 @@ from smolctl.stack.fib.route import (
     TableName,
     table_text,
 )
-from smolctl.stack.ip.derived_routes import derived_from
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.derived_routes import by_identity, derived, derived_from, key_of
+from smolctl.stack.ip.network import Derived, Network
 from smolctl.wire.address import IPV6, family_of, format_address, is_link_local
 
 _LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST, RouteType.ANYCAST)
@@ -47,7 +47,8 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
 
 
 def _save(net: Network, fresh: Network) -> Iterator[Saved]:
-    yield from _wake(net, fresh)
+    later = _come_later(net)
+    yield from _wake(net, fresh, later)
     work = _Work()
     empty = net.fib.new_table()
     for number in {**dict.fromkeys(fresh.fib.tables), **net.fib.tables}:
@@ -56,7 +57,8 @@ def _save(net: Network, fresh: Network) -> Iterator[Saved]:
         for prefix, plen in dict.fromkeys(
             (route.prefix, route.plen) for table in (mine, theirs) for route in table
         ):
-            wanted, present = mine.chain(prefix, plen), theirs.chain(prefix, plen)
+            wanted = [route for route in mine.chain(prefix, plen) if key_of(route) not in later]
+            present = theirs.chain(prefix, plen)
             if net.family is IPV6:
                 wanted, present = _of_users(wanted, present)
             _chain(wanted, present, work)
@@ -71,6 +73,15 @@ def _save(net: Network, fresh: Network) -> Iterator[Saved]:
         gone = all(route.identity() != other.identity() for other in chain)
         if gone and not _follows_address(net, fresh, route):
             yield _delete(route, _chain_of(fresh, route))
+
+
+def _come_later(net: Network) -> Derived:
+    """Return the routes of IPv6 addresses of links that are down, which are added after all routes.
+
+    A link may have to come up for a route; when it goes down again, it loses such addresses.
+    """
+    down = [link for link in net.interfaces.values() if net.family is IPV6 and not link.up]
+    return by_identity(route for link in down for route in derived(net, link).values())
 
 
 def _follows_address(net: Network, fresh: Network, route: Route) -> bool:
@@ -106,7 +117,7 @@ def _chain_of(net: Network, route: Route) -> list[Route]:
     return [] if table is None else table.chain(route.prefix, route.plen)
 
 
-def _wake(net: Network, fresh: Network) -> Iterator[Saved]:
+def _wake(net: Network, fresh: Network, later: Derived) -> Iterator[Saved]:
     """Bring links that are down up and down again, where that leaves what is there (Linux too).
 
     The routes to this host itself that come with an address stay when its link goes down.
@@ -115,6 +126,7 @@ def _wake(net: Network, fresh: Network) -> Iterator[Saved]:
         if not interface.up and any(
             route.dev == interface.name
             and route.protocol == KERNEL
+            and key_of(route) not in later
             and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
             for route in net.fib
         ):

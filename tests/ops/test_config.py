@@ -53,10 +53,11 @@ def run(api: Api, commands: list[str]) -> None:
 
 def looks(api: Api) -> list[Row]:
     """Return all that there is to see of a stack's configuration."""
-    rows = [{**row, "ifindex": 0} for row in api("addr.show")]
+    rows = [{**of_waiting_tests(row), "ifindex": 0} for row in api("addr.show")]
     rows += [{**row, "ifindex": 0} for row in api("link.show")]
     rows += of_links_together([living(row) for row in api("route.show", table="all")])
-    rows += api("rule.show") + api("rule.show", family="inet6") + api("addrlabel.show")
+    rows += api("rule.show") + api("rule.show", family="inet6")
+    rows += sorted(api("addrlabel.show"), key=str)  # prefixes of one length are in no order
     rows += api("neigh.show", nud="permanent") + api("neigh.show", proxy=True)
     rows += api("nexthop.show")
     rows += [
@@ -94,6 +95,18 @@ def living(row: Row) -> Row:
     """Return a route without what its next hops are like just now, as links are up or down."""
     for hop in row.get("nexthops", ()):
         hop["flags"] = [flag for flag in hop["flags"] if flag not in ("dead", "linkdown")]
+    return row
+
+
+def of_waiting_tests(row: Row) -> Row:
+    """Return a link without who asked for the tests of its addresses, when these wait for it.
+
+    A sysctl did, as it was then; for the copy it is a word of each address.
+    """
+    if "UP" not in row["flags"]:
+        for address in row["addr_info"]:
+            address.pop("dad", None)
+            address.pop("nodad", None)
     return row
 
 

@@ -42,7 +42,12 @@ def ensure(net: Network, route: Route) -> None:
 
 def by_identity(routes: Iterable[Route]) -> Derived:
     """Return routes by what makes two of them the same."""
-    return {(route.prefix, route.plen, route.table, *route.identity()): route for route in routes}
+    return {key_of(route): route for route in routes}
+
+
+def key_of(route: Route) -> tuple[object, ...]:
+    """Return what makes two derived routes the same."""
+    return (route.prefix, route.plen, route.table, *route.identity())
 
 
 def drop_routes_preferring(net: Network, sources: set[int]) -> None:
