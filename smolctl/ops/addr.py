@@ -18,7 +18,7 @@ from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import FOREVER, Address, AddressList, Lifetime
 from smolctl.stack.ip.lifetimes import A_TURN
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ipv6.addresses import Address6
+from smolctl.stack.ipv6.addresses import Address6, AddressList6
 from smolctl.wire.address import (
     IPV4,
     IPV6,
@@ -417,11 +417,17 @@ def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Itera
     # A random one comes with the sysctl, and is another one each time.
     usual = [address for address in usual if not _is_random(address)]
     wanted = [address for address in wanted if not _is_random(address)]
+    kept = [each for each in wanted if any(_same6(each, other) for other in usual)]
+    made = AddressList6()
+    for address in (*reversed(kept), *(each for each in reversed(wanted) if each not in kept)):
+        made.insert(copy(address))
+    if [each.local for each in made.items] != [each.local for each in wanted]:
+        kept = []  # one was taken away, and added again
     for address in usual:
-        if not any(_same6(address, each) for each in wanted):
+        if not any(_same6(address, each) for each in kept):
             yield _without(interface, address)
     for address in reversed(wanted):
-        if not any(_same6(address, each) for each in usual):
+        if address not in kept:
             args = _words(interface, address) | _test_words(interface, address, fresh)
             undo, key = ("addr.del", _name(args)), f"addr {interface.name} {args['local']}"
             yield Saved("addr.add", args, undo, f"addr6 {interface.name}", key)

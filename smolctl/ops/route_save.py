@@ -201,7 +201,7 @@ def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Sav
     yield from (_state(name, "up") for name in down)
     scaffold = list(needs(fresh, route))
     yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
-    undo = ("route.del", words(route, full=mode == "append"))
+    undo = ("route.del", words(route, full=len(_chain_of(net, route)) > 1))
     group = f"route {net.family.name} {route.table} {args['dst']}"
     yield Saved(f"route.{mode}", args, undo, group)
     yield from (Saved("route.del", spec, scaffold=True) for spec in reversed(scaffold))

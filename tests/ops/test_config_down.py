@@ -70,3 +70,24 @@ def test_a_difference_brings_both_loopback_addresses_back() -> None:
 def test_the_order_of_labels_of_one_length_is_not_saved() -> None:
     label = {"prefix": "2002::/16", "label": "2"}
     assert saved(stack(("addrlabel.del", label), ("addrlabel.add", label))) == []
+
+
+def test_the_order_of_addresses_of_a_link_is_saved() -> None:
+    mac, own = "02:00:00:00:00:31", {"local": "fe80::ff:fe00:31/64", "dev": "t1"}
+    api = stack(("link.add", {**T1[1], "address": mac}), ("addr.del", own),
+                ("addr.add", {"local": "fe80::5/64", "dev": "t1"}), ("addr.add", own))  # fmt: skip
+    copied(api)
+    other = stack(("link.add", {**T1[1], "address": mac}))
+    assert_leads_there(other, api)
+
+
+def test_a_difference_takes_away_the_very_route_and_rule() -> None:
+    mine = stack(T1, ("addr.add", {"local": "127.0.0.1/8", "dev": "t1"}),
+                 ("rule.add", {"priority": "32766", "table": "main"}),
+                 ("route.add", {"dst": "fe80::/64", "type": "unreachable"}))  # fmt: skip
+    mine("addr.del", local="127.0.0.1/8", dev="lo")
+    mine("addr.add", local="127.0.0.1/8", dev="lo")
+    assert_leads_there(mine, bare())
+    mine = stack(T1, ("route.add", {"dst": "fe80::/64", "type": "unreachable"}))
+    commands = mine("config.diff", commands=[list(T1)])
+    assert [row["args"]["metric"] for row in commands if row["op"] == "route.del"] == ["1024"]
