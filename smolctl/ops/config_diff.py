@@ -55,7 +55,12 @@ def _found(ctx: Context, args: Args) -> Iterable[Row]:
             "found no changes that turn one into the other",
             hint="compare what both save: smolctl config save",
         )
-    return [{"op": op, "args": words} for op, words in found]
+    return [{"op": _now(op, words), "args": words} for op, words in found]
+
+
+def _now(op: str, words: Words) -> str:
+    """Return the request for the stack as it is: it may have learned of a neighbor, no copy has."""
+    return "neigh.replace" if op == "neigh.add" and "proxy" not in words else op
 
 
 def _copy(ctx: Context) -> Scratch:

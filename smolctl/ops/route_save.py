@@ -1,6 +1,6 @@
 """``config save`` of routes: what is in the FIB beside, or instead of, what addresses bring."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from smolctl.ops.context import Context
@@ -122,16 +122,29 @@ def _wake(net: Network, fresh: Network, later: Derived) -> Iterator[Saved]:
 
     The routes to this host itself that come with an address stay when its link goes down.
     """
-    for interface in net.interfaces.values():
-        if not interface.up and any(
-            route.dev == interface.name
-            and route.protocol == KERNEL
-            and key_of(route) not in later
-            and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
-            for route in net.fib
-        ):
-            for state in ("up", "down"):
-                yield _state(interface.name, state)
+    left = {
+        route.dev
+        for route in net.fib
+        if route.protocol == KERNEL
+        and key_of(route) not in later
+        and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
+    }
+    names = _down(net, [name for name in net.interfaces if name in left])
+    for state in ("up", "down"):  # no scaffold: what it leaves is seen nowhere else
+        for name in names:
+            yield Saved("link.set", {"dev": name, "state": state})
+
+
+def _down(net: Network, names: Iterable[str]) -> list[str]:
+    """Return which of some links are down, and of those that they are VLANs of: these first."""
+    found = dict[str, int]()
+    for name in names:
+        link, ways = net.interfaces[name], [name]
+        while link.vlan is not None:
+            link = link.vlan.lower
+            ways.append(link.name)
+        found |= dict.fromkeys(reversed(ways), 0)
+    return [name for name in found if not net.interfaces[name].up]
 
 
 def _chain(wanted: list[Route], present: list[Route], work: _Work) -> None:
@@ -159,7 +172,7 @@ def _anew(
     """Yield what deletes all routes of a prefix and adds others, one behind the other."""
     names = {hop.dev: 0 for route in wanted for hop in _hops(route) if hop.dev is not None}
     links = [net.interfaces[name] for name in names]
-    down = [link.name for link in links if not link.up]
+    down = _down(net, names)
     sources = {route.prefsrc: 0 for route in wanted if route.prefsrc is not None}
     dev = links[0].name if links else net.interfaces.loopback.name
     own = [
@@ -197,7 +210,7 @@ def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Sav
     # What is local stays when its link goes down, and so does one next hop of several; they cannot
     # be added then.
     links = {hop.dev: 0 for hop in _hops(route) if hop.dev is not None}
-    down = [name for name in links if not net.interfaces[name].up]
+    down = _down(net, links)
     yield from (_state(name, "up") for name in down)
     scaffold = list(needs(fresh, route))
     yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
@@ -220,9 +233,8 @@ def needs(net: Network, route: Route) -> Iterator[Words]:
         via = hop.via
         if via is None:
             continue
-        gateway: Words = {"dst": format_address(via), "dev": hop.dev, **_SCAFFOLD}
-        if net.family is IPV6:
-            gateway["metric"] = "1"  # before what there is
+        # Before what there is, and never in the place of the route itself.
+        gateway = {"dst": format_address(via), "dev": hop.dev, "metric": "1", **_SCAFFOLD}
         if hop.onlink:
             if net.fib.is_local(via) or net.is_broadcast(via):  # it became so afterwards
                 yield {**gateway, "table": "local"}

@@ -60,7 +60,7 @@ class Changes:
 
     Args:
         ipv6: half of them are of IPv6.
-        next_hops: most of them are about next-hop objects, and routes; none is about links.
+        next_hops: most of them are about next-hop objects, and routes.
     """
 
     def __init__(self, seed: int, *, ipv6: bool = False, next_hops: bool = False) -> None:
@@ -87,7 +87,7 @@ class Changes:
                      self._route6, self._route6, self._route6, self._neigh6, self._rule6,
                      self._label)  # fmt: skip
         if self._next_hops:
-            kinds = (self._addr, self._route, self._next_hop, self._next_hop)
+            kinds = (self._link, self._addr, self._route, self._next_hop, self._next_hop)
             if self._ipv6:
                 kinds += (self._addr6, self._route6, self._next_hop6)
         change: tuple[str, Row] = self._random.choice(kinds)()

@@ -55,6 +55,7 @@ def looks(api: Api) -> list[Row]:
     """Return all that there is to see of a stack's configuration."""
     rows = [{**of_waiting_tests(row), "ifindex": 0} for row in api("addr.show")]
     rows += [{**row, "ifindex": 0} for row in api("link.show")]
+    rows = [row | of_the_link_below(api, row["ifname"]) for row in rows]
     rows += of_links_together([living(row) for row in api("route.show", table="all")])
     rows += api("rule.show") + api("rule.show", family="inet6")
     rows += sorted(api("addrlabel.show"), key=str)  # prefixes of one length are in no order
@@ -96,6 +97,13 @@ def living(row: Row) -> Row:
     for hop in row.get("nexthops", ()):
         hop["flags"] = [flag for flag in hop["flags"] if flag not in ("dead", "linkdown")]
     return row
+
+
+def of_the_link_below(api: Api, name: str) -> Row:
+    """Return the MAC that a VLAN which is down will have when it comes up."""
+    vlan = api.stack.interface(name).vlan
+    down = vlan is not None and not vlan.own_mac and not api.stack.interface(name).up
+    return {"address": "that of the link below"} if down else {}
 
 
 def of_waiting_tests(row: Row) -> Row:

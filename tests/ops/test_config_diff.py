@@ -83,8 +83,9 @@ def test_a_command_that_is_refused_is_named() -> None:
 @pytest.mark.parametrize("seed", range(amount(150, 40)))
 def test_what_it_says_leads_there(seed: int) -> None:
     mine, theirs = bare(), bare()
-    Changes(seed).some(mine, 15)
-    Changes(seed + 500 if seed % 2 else seed).some(theirs, 20)
+    ipv6 = seed % 4 > 1
+    Changes(seed, ipv6=ipv6).some(mine, 15)
+    Changes(seed + 500 if seed % 2 else seed, ipv6=ipv6).some(theirs, 20)
     assert_leads_there(mine, theirs)
 
 

@@ -91,3 +91,40 @@ def test_a_difference_takes_away_the_very_route_and_rule() -> None:
     mine = stack(T1, ("route.add", {"dst": "fe80::/64", "type": "unreachable"}))
     commands = mine("config.diff", commands=[list(T1)])
     assert [row["args"]["metric"] for row in commands if row["op"] == "route.del"] == ["1024"]
+
+
+def test_a_difference_has_routes_that_a_link_left_when_it_went_down() -> None:
+    theirs = stack(("addr.add", {"local": "10.0.0.2", "peer": "10.0.0.9/24", "dev": "lo"}))
+    theirs("link.set", dev="lo", state="down")
+    mine = bare()
+    mine("link.set", dev="lo", state="down")
+    assert_leads_there(mine, theirs)
+    assert_leads_there(theirs, stack(("link.set", {"dev": "lo", "state": "down"})))
+
+
+def test_a_difference_makes_neighbors_of_those_that_were_learned() -> None:
+    entry = {"dst": "10.0.0.9", "lladdr": "02:00:00:00:00:0b", "dev": "t1"}
+    mine = stack(T1, ("neigh.add", {**entry, "nud": "stale"}))
+    (row,) = mine("config.diff", commands=[list(T1), ["neigh.add", entry]])
+    assert (row["op"], row["args"]) == ("neigh.replace", entry)
+
+
+def test_a_vlan_comes_up_after_the_link_below() -> None:
+    own: Row = {"local": "10.0.0.1/24"}
+    api = stack(T1, VLAN, ("link.set", {"dev": "v1", "state": "up"}),
+                ("addr.add", {**own, "dev": "v1"}), ("addr.add", {**own, "dev": "lo"}))  # fmt: skip
+    api("link.set", dev="t1", state="down")
+    commands, _ = copied(api)
+    assert [each for each in commands if each.startswith("link set")] == [
+        "link set t1 up",
+        "link set v1 up",
+        "link set t1 down",
+        "link set v1 down",
+    ]
+
+
+def test_a_route_to_its_own_gateway_is_saved() -> None:
+    api = stack(T1, ("addr.add", {"local": "10.0.0.1/24", "dev": "t1"}))
+    api("rule.del", priority="0")
+    api("route.add", dst="10.0.0.1", via="10.0.0.1", dev="t1")
+    copied(api)
