@@ -122,13 +122,22 @@ def _payload(ask: Ask) -> bytes:
 
 
 def forget_unanswered() -> None:
-    """Forget those who were asked for their MAC address, so that they are asked again."""
+    """Forget those who were asked for their MAC address, so that they are asked again.
+
+    Whoever waited for one of them is sent an error, for which another one may be asked; nobody is
+    sent an error about that.
+    """
     with Netlink() as kernel:
-        for each in neighbors.read(kernel):
-            if each.state in _UNANSWERED:
-                length = 16 if each.family == socket.AF_INET6 else 4
-                packed = (each.dst & (1 << length * 8) - 1).to_bytes(length)
-                body = _NDMSG.pack(each.family, each.ifindex, 0, 0, 0)
-                body += struct.pack("=HH", 4 + length, 1) + packed
-                with suppress(OSError):
-                    rtnetlink.request(_DELETE_NEIGHBOR, 0, body)
+        for _ in range(2):
+            for each in neighbors.read(kernel):
+                if each.state in _UNANSWERED:
+                    _forget(each)
+
+
+def _forget(each: neighbors.Neighbor) -> None:
+    length = 16 if each.family == socket.AF_INET6 else 4
+    packed = (each.dst & (1 << length * 8) - 1).to_bytes(length)
+    body = _NDMSG.pack(each.family, each.ifindex, 0, 0, 0)
+    body += struct.pack("=HH", 4 + length, 1) + packed
+    with suppress(OSError):
+        rtnetlink.request(_DELETE_NEIGHBOR, 0, body)
