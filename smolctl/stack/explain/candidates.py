@@ -180,7 +180,6 @@ def _hops(
 
 
 def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
-    src = key.src
     assert winner.whole is not None  # a next hop is always one of several
     if gateways.insists(net, winner.whole, key):
         return "order" if hop.dev == key.bound else "device"
@@ -188,8 +187,9 @@ def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
         return "link"
     if not gateways.usable(net, hop):
         return "dead"
-    if src is not None and gateways.source_of(net, winner) == src:
-        return "hash" if gateways.source_of(net, hop) == src else "source"
+    by_source = gateways.prefers_source(net, winner.whole, key)
+    if by_source and gateways.source_of(net, winner) == key.src != gateways.source_of(net, hop):
+        return "source"
     return "hash"
 
 

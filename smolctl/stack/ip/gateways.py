@@ -84,7 +84,7 @@ def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
         if top < 0 or not usable(net, hop):
             continue
         score = int(number <= top)
-        if net.family is IPV4 and key.src is not None and key.src == source_of(net, hop):
+        if prefers_source(net, route, key) and key.src == source_of(net, hop):
             score += 2
         if score > best_score:
             best, best_score = hop, score
@@ -105,7 +105,7 @@ def hashed(net: Network, route: Multipath, key: RouteKey) -> list[Hop]:
     if insists(net, route, key):
         by_it = [hop for hop in found if hop.dev == key.bound]
         return by_it if net.family is IPV6 else by_it[:1]
-    if net.family is IPV4 and key.src is not None:
+    if prefers_source(net, route, key):
         found = [hop for hop in found if source_of(net, hop) == key.src] or found
     return found or [hop for hop in route.hops if not hop.dead]
 
@@ -121,6 +121,14 @@ def pick_hop_by(net: Network, found: Hop, key: RouteKey) -> Hop:
         return found
     picked = pick_hop(net, found.whole, key)
     return found if insists(net, found.whole, key) and picked.dev != found.dev else picked
+
+
+def prefers_source(net: Network, route: Multipath, key: RouteKey) -> bool:
+    """Tell whether the flow's source address may pick among the next hops of a route.
+
+    Source: Linux ``fib_select_multipath``; of next-hop objects, ``nexthop_path_fib_result``.
+    """
+    return net.family is IPV4 and key.src is not None and not route.nhid
 
 
 def insists(net: Network, route: Multipath, key: RouteKey) -> bool:

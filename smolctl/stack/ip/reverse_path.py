@@ -8,6 +8,7 @@ from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.reason import Reason
+from smolctl.wire.address import IPV4
 
 _BACK = (RouteType.UNICAST, RouteType.LOCAL)
 
@@ -28,7 +29,7 @@ def source_refused(
     else:
         back = way_back(net, interface, key, out)
     if not interface.loopback:
-        own = net.fib.own(src) if usual or back is None else _own(net, back)
+        own = _own(net, src, back if not usual else None)
         if own is not None and own.type is RouteType.BROADCAST and not takes_broadcast(
             net, interface, out
         ):  # fmt: skip
@@ -66,8 +67,17 @@ def _ours(net: Network, interface: Interface, src: int, own: Route) -> dict[str,
     return {"ip": src, "knob": net.settings.knob(interface.name, "ip.accept_local", 1)}
 
 
-def _own(net: Network, back: RouteKey) -> Route | None:
-    """Return the route by which a source, where an answer would go, is our own by the rules."""
+def _own(net: Network, src: int, back: RouteKey | None) -> Route | None:
+    """Return the route that says what a source is to this stack.
+
+    Of IPv4 a local route of any table does, once there is one of a user (Linux
+    ``__fib_validate_source``).
+
+    Args:
+        back: of an answer, where rules count.
+    """
+    if back is None:
+        return net.fib.lookup(src) if net.family is IPV4 else net.fib.own(src)
     found = lookup(net.fib, back)
     return found if isinstance(found, Route) else None
 

@@ -351,4 +351,38 @@ CASES = {
         udp 10.1.0.9 100.64.0.5:9 iif t0
         """,
     ),
+    "which next-hop object of IPv4 it is, the hash alone says, whatever the source": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add 10.0.0.1/24 dev t0
+        addr add 10.1.0.1/24 dev t1
+        nexthop add id 1 via 10.0.0.9 dev t0
+        nexthop add id 2 via 10.1.0.9 dev t1
+        nexthop add id 3 group 1/2
+        route add 10.5.0.0/16 nhid 3
+        """,
+        """
+        udp 10.0.0.1 10.5.0.1:9
+        udp 10.0.0.1 10.5.0.2:9
+        udp 10.0.0.1 10.5.0.3:9
+        udp 10.0.0.1 10.5.0.4:9
+        udp 10.5.0.5 10.0.0.1:9 iif t0
+        icmp 10.5.0.6 10.1.0.1 iif t1
+        udp any 10.5.0.7:9 dev t1
+        """,
+    ),
+    "a local route of any table makes a source our own": (
+        """
+        tap t0 02:00:00:00:00:10
+        addr add 10.0.0.1/24 dev t0
+        route add local 172.16.0.0/12 dev lo table 253
+        socket udp 0.0.0.0 7000
+        """,
+        """
+        udp 172.16.0.5 10.0.0.1:7000 iif t0
+        udp 172.16.0.5 172.16.0.6:7000 iif t0
+        udp 10.0.0.9 172.16.0.6:7000 iif t0
+        """,
+    ),
 }  # fmt: skip
