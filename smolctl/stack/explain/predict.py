@@ -234,22 +234,26 @@ def _bound_question(net: Network, question: Question, now: int, trace: Trace) ->
     Linux ``__inet_bind``, ``__inet6_bind``, ``ping_check_bind_addr``.
 
     Raises:
-        SendRejected: nobody can be bound to it; a route alone may make it ours.
+        SendRejected: nobody can be bound to it, or not on the link that is named; a route alone may
+            make it ours.
     """
-    src, bindable = question.src, question.src is not None and net.is_bindable(question.src)
+    src, dev = question.src, question.dev
     if src is None or question.proto not in _OF_SOCKETS:
         return question
-    refused = net.fib.is_local(src) and not bindable
+    ours = net.is_bindable(src)
+    refused, elsewhere = net.fib.is_local(src) and not ours, False
     if question.binds:
         group = is_multicast(src) or net.is_broadcast(src)
         if is_unspecified(src) or (group and net.family is IPV4 and question.proto != "icmp"):
             return question._replace(src=None)
-        elsewhere = is_loopback(src) and net.family is IPV6 and question.dev not in (None, "lo")
-        refused = elsewhere or not bindable
+        loops = is_loopback(src) and net.family is IPV6 and dev not in (None, "lo")
+        elsewhere = ours and (loops or not is_local_at(net, src, dev))
+        refused = elsewhere or not ours
     if refused and not net.binds_others:
         follow(net.recorder, trace, now)
         trace.flow = _meant(net, question)
-        refuse(net.recorder, not_ours(net, src, question.dev), now, trace)
+        beyond = Refusal(reason.TX_BEYOND_SCOPE, dev or "", {"ip": src, "dst": question.dst})
+        refuse(net.recorder, beyond if elsewhere else not_ours(net, src, dev), now, trace)
     return question
 
 

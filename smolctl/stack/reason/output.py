@@ -314,9 +314,10 @@ TX_NO_SCOPE = Reason(
 TX_BEYOND_SCOPE = Reason(
     "tx-beyond-scope", Kind.REJECT, "RFC 4007 6", "EHOSTUNREACH",
     "the source address is valid on another link only",
-    """The sender insists on a link-local source address of one interface, and the packet would
-    leave by another one. There the address means another node, or none, so nobody could answer (RFC
-    4007 6).""",
+    """The sender insists on a link-local source address of one interface, or on ::1, and the packet
+    would leave by another one. There the address means another node, or none, so nobody could
+    answer (RFC 4007 6). Linux gives EADDRNOTAVAIL to a socket that is to be bound to such an
+    address on another link.""",
     why_template=("source {ip} is not on {dev}",),
     advice_template="send from an address of {dev}: smolctl addr show dev {dev}",
     stage="source",

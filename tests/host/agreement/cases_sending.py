@@ -274,6 +274,23 @@ CASES = {
         udp any 10.0.0.1:9
         """,
     ),
+    "nobody is bound to a link-local address of another link": (
+        """
+        tap t0 02:00:00:00:00:10
+        tap t1 02:00:00:00:00:11
+        addr add fd00::1/64 dev t0 nodad
+        addr add fd01::1/64 dev t1 nodad
+        """,
+        """
+        udp fe80::ff:fe00:10 [fe80::9]:9 dev t1
+        udp fe80::ff:fe00:10 [fd01::9]:9 dev t1
+        udp fe80::ff:fe00:10 [ff02::7]:9 dev t1
+        tcp fe80::ff:fe00:10 [fe80::9]:9 dev t1
+        icmp fe80::ff:fe00:10 fe80::9 dev t1
+        udp fe80::ff:fe00:10 [fe80::9]:9 dev t0
+        udp fd00::1 [fe80::9]:9 dev t1
+        """,
+    ),
     "255.255.255.255 and groups stay what they are where a local route holds them": (
         """
         tap t0 02:00:00:00:00:10

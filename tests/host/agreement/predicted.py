@@ -188,9 +188,9 @@ def _told(sender: Sender | None, trace: Trace, *, binds_any: bool) -> Iterator[s
     """Yield what the sender is told: by its call, or later."""
     if trace.fate is Fate.REJECTED and trace.direction is Direction.OUT:
         why = trace.reason
-        # Who sends from an address hears of bind() already that it is nobody's here, unless
-        # ip_nonlocal_bind lets him do that.
-        bound = why is reason.TX_SRC_NOT_OURS and not binds_any
+        # Who sends from an address hears of bind() already that it is nobody's here, or of another
+        # link, unless ip_nonlocal_bind lets him do that.
+        bound = why in (reason.TX_SRC_NOT_OURS, reason.TX_BEYOND_SCOPE) and not binds_any
         yield f"error {'EADDRNOTAVAIL' if bound else why.errno_name if why else None}"
     elif isinstance(sender, TcpSocket):
         if sender.ended is not None:
