@@ -246,10 +246,11 @@ def _uids(args: Args) -> Range | None:
     if text is None:
         return None
     ends = [int(end) if end.isascii() and end.isdigit() else -1 for end in text.split("-", 1)]
-    if not all(0 <= end <= UID_MAX for end in ends) or len(ends) < 2 or ends[0] > ends[1]:
+    valid = all(0 <= end <= UID_MAX for end in ends)
+    if not valid or len(ends) < 2 or ends[0] > ends[1]:
         raise InvalidArgument(
             f'uidrange "{text}" is not a range of user ids: FIRST-LAST, each 0..{UID_MAX}',
-            hint=f"say: uidrange {text}-{text}" if ends == [max(ends[0], 0)] else None,
+            hint=f"say: uidrange {text}-{text}" if valid and len(ends) < 2 else None,
         )
     return ends[0], ends[1]
 

@@ -264,3 +264,10 @@ def test_a_long_list_may_come_as_its_text() -> None:
     for bad in ("[", "x", "[" * 100_000, '"x"', "[1]"):
         with pytest.raises(InvalidArgument, match="hop is a list"):
             Args("x.y", {"hop": bad}, frozenset({"hop"})).groups("hop", frozenset({"via"}))
+
+
+def test_one_user_is_a_range_that_is_written_out(api: Api) -> None:
+    for uid, hint in (("5", "say: uidrange 5-5"), (str(1 << 32), None)):
+        with pytest.raises(InvalidArgument) as caught:
+            api("rule.add", uidrange=uid)
+        assert caught.value.hint == hint
