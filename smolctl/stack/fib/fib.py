@@ -272,8 +272,9 @@ class Fib:
     def is_local(self, address: int) -> bool:
         """Tell whether this stack owns the address."""
         route = self.lookup(address) if self.merged else self._local.lookup(address)
-        ours = route is not None and route.type is RouteType.LOCAL
-        return ours and route is not None and route.table != TableName.DEFAULT
+        if route is None or route.type is not RouteType.LOCAL:
+            return False
+        return route.table != TableName.DEFAULT
 
     def ignore_links(self, names: frozenset[str]) -> None:
         """Let the routes by these links, and by no others, not count (Linux ip_ignore_linkdown)."""
