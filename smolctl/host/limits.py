@@ -12,7 +12,7 @@ from smolctl.counted import counted
 from smolctl.host import filters, links, rules
 from smolctl.host.filters import Chain
 from smolctl.host.hooks import PLAIN_KINDS
-from smolctl.host.passage import Passage
+from smolctl.host.passage import Passage, length
 from smolctl.host.reading import HostState
 from smolctl.host.rows import prefix_text
 from smolctl.host.twin import Note
@@ -20,13 +20,13 @@ from smolctl.host.underlay import TUNNELS
 from smolctl.host.values import AF_INET, AF_INET6
 from smolctl.host.xfrm import Policy
 from smolctl.stack.explain.predict import Question
+from smolctl.stack.interface import ETHERNET_MTU
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire.address import (
     IPV6,
     family_of,
     is_multicast,
 )
-from smolctl.wire.ethernet import HEADER_LEN
 
 
 class Decides(Enum):
@@ -286,6 +286,10 @@ def _links(case: Case) -> Iterator[Limit]:
                 yield Limit(f"what {name} ({link.kind}) makes of it", command=shown)
 
 
+_VLAN_TAG = 4
+"""Bytes by which a frame may be longer than the MTU."""
+
+
 def _too_long(case: Case, bridge: links.Link, passage: Passage) -> Iterator[Limit]:
     """Yield ports of a bridge that take less than this packet.
 
@@ -304,29 +308,26 @@ def _too_long(case: Case, bridge: links.Link, passage: Passage) -> Iterator[Limi
 
 def _size(passage: Passage, link: links.Link) -> int:
     """Return the bytes of a packet, or of its fragments, as it leaves by a link."""
-    trace = passage.trace
-    return min(len(trace.frame) - trace.linked * HEADER_LEN, link.mtu)
+    return min(length(passage.trace), link.mtu)
 
 
 def _other_end(case: Case, link: links.Link, passage: Passage) -> Iterator[Limit]:
     """Yield the other end of a veth that takes less than this packet, or may do so.
 
-    Source: Linux ``veth_forward_skb``, ``is_skb_forwardable``: its MTU, and a tag of a VLAN.
+    Source: Linux ``veth_forward_skb``, ``is_skb_forwardable``.
     """
-    size = _size(passage, link) - _VLAN_TAG
+    size = _size(passage, link)
     if link.lower_netns is None and link.lower:
         other = case.state.link_named(case.state.name_of(link.lower))
-        if other is not None and size > other.mtu:
-            text = f"{other.name}, the other end of {link.name}, drops more than {other.mtu} B"
+        if other is not None and size > other.mtu + _VLAN_TAG:
+            end = f"{other.name}, the other end of {link.name}"
+            text = f"{end}, drops {size} B, as its MTU is {other.mtu}"
             command = f"{case.ip} link set {other.name} mtu {link.mtu}"
             yield Limit(text, Decides.PASSING, command)
-    elif size > _USUAL_MTU:
+    elif size > ETHERNET_MTU + _VLAN_TAG:
         where = f"{case.inside}ethtool -S {link.name}"
         text = f"whether the other end of {link.name}, in another namespace, takes {size} B"
         yield Limit(text, command=where)
-
-
-_VLAN_TAG, _USUAL_MTU = 4, 1500
 
 
 def _vrf(case: Case, link: links.Link) -> Iterator[Limit]:

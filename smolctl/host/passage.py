@@ -10,8 +10,9 @@ from smolctl.stack.fib.route import Route, TableName
 from smolctl.stack.ip.way import Way
 from smolctl.stack.trace.facts import Owner, Ruled
 from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire import ipv4, ipv6
 from smolctl.wire.address import Family, family_of
-from smolctl.wire.ethernet import EtherType
+from smolctl.wire.ethernet import HEADER_LEN, EtherType
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 
@@ -52,6 +53,18 @@ class Passage(NamedTuple):
     def links(self) -> tuple[str, ...]:
         """The links that it meets."""
         return tuple(filter(None, dict.fromkeys((self.entered, self.left))))
+
+
+def length(trace: Trace) -> int:
+    """Return the bytes of a packet, without the header of its link.
+
+    A trace keeps the beginning of a long one; its header tells how long it is.
+    """
+    if not trace.frame:
+        return trace.flow.length + 28 if trace.flow is not None else 0
+    packet = trace.frame[HEADER_LEN * trace.linked :]
+    header = ipv4.parse_unchecked(packet) or ipv6.parse_unchecked(packet)
+    return len(packet) if header is None else header.total_length
 
 
 def passages(state: HostState, question: Question, trace: Trace) -> list[Passage]:

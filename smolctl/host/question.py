@@ -15,7 +15,7 @@ from smolctl.host.commands import Commands, prefixes
 from smolctl.host.drop_names import LINUX
 from smolctl.host.limits import Case, Decides, Limit, chains, limits, unread_filters
 from smolctl.host.links import ETHER, NOARP, UP, Link
-from smolctl.host.passage import passages
+from smolctl.host.passage import length, passages
 from smolctl.host.reading import HostState
 from smolctl.host.twin import Twin, twin
 from smolctl.host.underlay import TUNNELS, endpoint_command, hidden_in
@@ -326,7 +326,7 @@ class Host:
         if link is None or link.kind not in TUNNELS or not first.sent:
             return []
         handed = f"it is handed to {link.name} ({link.kind}); the underlay is a question of its own"
-        words = hidden_in(self.state, link, _length(trace)) if deep else None
+        words = hidden_in(self.state, link, length(trace)) if deep else None
         if words is None:
             text = f"{handed}, and nothing here tells where it leads"
             return [Limit(text, Decides.PASSING, endpoint_command(link, self._inside))]
@@ -485,13 +485,6 @@ def _end(trace: Trace) -> tuple[bool, str]:
 def _hop_text(hop: Hop) -> str:
     via = [] if hop.via is None else ["via", format_address(hop.via)]
     return " ".join([*via, "dev", str(hop.dev)])
-
-
-def _length(trace: Trace) -> int:
-    """Return the length of a packet, bytes."""
-    if trace.frame:
-        return len(trace.frame) - 14 * trace.linked
-    return trace.flow.length + 28 if trace.flow is not None else 0
 
 
 __all__ = ["Host", "ask", "by_each_hop"]
