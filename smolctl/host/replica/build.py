@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ _NOT_COPIED = ("stable_secret", "flush", "mtu", "addr_gen_mode")
 """Sysctls that links, or addresses, are told in another way."""
 _LOCAL, _KERNEL = 255, 2
 _TRIES, _TRY_S = 50, 0.01
+_LAST = 0xFFFFFFFE
+"""A metric that no other route has."""
 _V6ONLY, _BIND_DEVICE = 26, 25
 
 
@@ -186,12 +188,31 @@ def _routes(space: Space, state: HostState) -> None:
     lines = [
         _line(route_words(there, route)).replace("route add", "route del", 1) for route in extra
     ]
-    lines += [
-        _line(route_words(state, route)).replace("route add", "route append", 1)
-        for key, route in wanted.items()
-        if key not in known and key not in own
-    ]
-    space.ip(lines)
+    missing = {key: route for key, route in wanted.items() if key not in known and key not in own}
+    space.ip([*lines, *(_appended(state, route) for route in missing.values())])
+    with Netlink() as kernel:
+        there = there._replace(routes=routes.read(kernel))
+    for key in {_route_key(there, route) for route in there.routes} & missing.keys():
+        del missing[key]
+    space.ip(_by_lost_gateways(state, missing.values()))
+
+
+def _appended(state: HostState, route: routes.Route) -> str:
+    return _line(route_words(state, route)).replace("route add", "route append", 1)
+
+
+def _by_lost_gateways(state: HostState, there: Iterable[routes.Route]) -> Iterator[str]:
+    """Yield commands for routes that stayed when the way to their gateways went."""
+    for route in there:
+        ways = [
+            f"{_of(route)}route %s {format_address(hop.gateway)} dev {state.name_of(hop.oif)}"
+            f" metric {_LAST}"
+            for hop in route.hops
+            if hop.gateway is not None
+        ]
+        yield from (way % "append" for way in ways)
+        yield _appended(state, route)
+        yield from (way % "del" for way in ways)
 
 
 def _is_own(route: routes.Route) -> bool:
@@ -230,8 +251,8 @@ def _rule_key(rule: rules.Rule) -> rules.Rule:
     return rule._replace(protocol=0)
 
 
-def _of(rule: rules.Rule) -> str:
-    return "-6 " if rule.family == AF_INET6 else ""
+def _of(each: rules.Rule | routes.Route) -> str:
+    return "-6 " if each.family == AF_INET6 else ""
 
 
 # --- sockets --------------------------------------------------------------------------------------
