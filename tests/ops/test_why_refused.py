@@ -1,4 +1,4 @@
-"""Headlines of what is refused before it is built: what was asked for, of each protocol."""
+"""Refused packets: headlines before they are built, and where to look."""
 
 import pytest
 
@@ -44,3 +44,11 @@ def test_a_refused_answer_says_what_it_was() -> None:
         if each["stage"] == "answer"
     )  # fmt: skip
     assert f"10.0.0.1 > {FAR} ICMP echo reply, 0 B" in step["text"]
+
+
+def test_a_link_that_is_down_is_named_though_something_else_is_in_the_way() -> None:
+    api = Api()
+    api("link.set", dev="lo", state="down")
+    (row,) = api("why.ask", proto="udp", dst="127.0.0.1", dport="9")
+    assert (row["reason"], row["fix"]) == ("tx-link-down", [])
+    assert row["look"] == "is lo to be up? smolctl link set lo up"

@@ -143,5 +143,6 @@ RX_IFACE_DOWN = Reason(
     on sending for a while.""",
     why_template=("{dev} is down",),
     fix_templates=("smolctl link set {dev} up",),
+    advice_template="is {dev} to be up? smolctl link set {dev} up",
     stage="device",
 )  # fmt: skip

@@ -237,15 +237,17 @@ TX_IFACE_DOWN = Reason(
     interface or to one of its addresses. Linux gives ENETUNREACH.""",
     why_template=("{dev} is down",),
     fix_templates=("smolctl link set {dev} up",),
+    advice_template="is {dev} to be up? smolctl link set {dev} up",
     stage="device",
 )  # fmt: skip
 TX_LINK_DOWN = Reason(
     "tx-link-down", Kind.DROP, "-", "silent",
-    "a packet that came to an interface that is down",
-    """The packet had a way, and its interface is down: it went down meanwhile, lo is down, or the
+    "a packet was lost at an interface that is down",
+    """The packet had a way, and its interface is down: it went down meanwhile, it is lo, or the
     packet is for a group and from an address of the interface. Linux drops it silently.""",
     why_template=("{dev} is down",),
     fix_templates=("smolctl link set {dev} up",),
+    advice_template="is {dev} to be up? smolctl link set {dev} up",
     stage="device",
 )  # fmt: skip
 TX_NO_CARRIER = Reason(
