@@ -164,8 +164,8 @@ def _loose_ends(state: HostState, plan: _Plan) -> Iterator[Remark]:
     if loose:
         more = f" and {counted(len(loose) - _NAMED, 'other')}" if len(loose) > _NAMED else ""
         yield Remark(
-            f"nobody is at the other end of {', '.join(loose[:_NAMED])}{more} yet, so these links"
-            " have no carrier. To be there: smolctl -n peer link add eth0 type cable name"
+            f"nobody is at the other end of {', '.join(loose[:_NAMED])}{more} yet, so there is no"
+            " carrier. To be there: smolctl -n peer link add eth0 type cable name"
             f" {loose[0]}. With the host's carriers, and no cables: smolctl host save mirrors"
         )
 

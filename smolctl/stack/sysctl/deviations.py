@@ -59,8 +59,8 @@ DEVIATIONS = (
               "used at once, as RFC 4429 allows: a cable is enough for `ping`",
               "nd.optimistic_dad", "0"),
     Deviation("IPv6 from one of our own addresses, from :: and no test of an address, or to ::",
-              "taken; an answer has no way, or one for ::", "dropped and named: RFC 4291 2.5.2;"
-              " somebody has our address", "ip6.check_source", "0"),
+              "taken; an answer has no way; what is to :: goes where a route says", "dropped and"
+              " named: RFC 4291 2.5.2; somebody has our address", "ip6.check_source", "0"),
     Deviation("an ICMPv6 error about a packet to the routers of a network (anycast)",
               "from that address", "from one of this host alone: RFC 4443 2.2 (b)",
               "icmp6.anycast_source", "1"),
