@@ -30,7 +30,7 @@ from smolctl.stack.explain.verdict import blame, good
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.interface import ETHERNET_MTU
-from smolctl.stack.ip.way import Way
+from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.reason.neigh import NEIGH_PENDING
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Hashed
@@ -279,9 +279,11 @@ class Host:
 
         What is behind a tunnel is nowhere else: past a VPN, a packet would be lost in the open. Nor
         does a router lead to who is on the link itself; another link with its network may. On a
-        bridge for containers nobody is while it has no carrier: who is sought is elsewhere.
+        bridge for containers nobody is while it has no carrier: who is sought is elsewhere, unless
+        all on the link are.
         """
-        name, alone = link.name, self._is_for_containers(link)
+        name = link.name
+        alone = self._is_for_containers(link) and _is_for_one(trace)
         net = self.twin.stack.networks.for_address(question.dst)
         past = f"{_SYSCTL}{name}.{net.linkdown_sysctl}=1"
         clone = clone_for_changes(self.twin.stack)
@@ -465,6 +467,11 @@ def _ways(trace: Trace) -> list[Way]:
         for step in each.steps
         if isinstance(step.facts, Way)
     ]
+
+
+def _is_for_one(trace: Trace) -> bool:
+    """Tell whether a packet, and the answers to it, are for one host each."""
+    return not any(way.type in (WayType.BROADCAST, WayType.MULTICAST) for way in _ways(trace))
 
 
 def _is_straight(way: Way) -> bool:

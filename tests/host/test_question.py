@@ -201,8 +201,13 @@ def test_past_a_bridge_for_containers_that_has_none_a_router_leads(
     port: str, fix: list[str]
 ) -> None:
     lines = [line.replace("eth1 nocarrier", "eth1 type bridge nocarrier") for line in UNPLUGGED]
-    row = udp(host(*lines, f"link p0 {port} master eth1 nocarrier"), "10.1.0.5")
+    more = (f"link p0 {port} master eth1 nocarrier", "route 224.0.0.0/4 dev eth1 scope link")
+    state = host(*lines, *more)
+    row = udp(state, "10.1.0.5")
     assert (row["reason"], row["fix"]) == ("tx-no-carrier", fix)
+    for all_of_it in ("10.1.0.255", "224.0.0.7"):  # which are on the bridge alone
+        row = udp(state, all_of_it, broadcast=True)
+        assert (row["reason"], row["fix"]) == ("tx-no-carrier", [])
 
 
 def test_the_answer_to_who_was_on_a_link_without_carrier_is_led_nowhere_else() -> None:
