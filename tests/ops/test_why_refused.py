@@ -52,3 +52,11 @@ def test_a_link_that_is_down_is_named_though_something_else_is_in_the_way() -> N
     (row,) = api("why.ask", proto="udp", dst="127.0.0.1", dport="9")
     assert (row["reason"], row["fix"]) == ("tx-link-down", [])
     assert row["look"] == "is lo to be up? smolctl link set lo up"
+
+
+def test_no_connection_is_from_a_broadcast_address() -> None:
+    api = Api()
+    api("addr.add", local="10.0.0.1/8", dev="lo", broadcast="10.255.255.255")
+    words = {"proto": "tcp", "src": "10.255.255.255", "dst": "127.0.0.1", "dport": "9"}
+    (row,) = api("why.ask", **words)
+    assert row["reason"] == "tx-src-not-ours"

@@ -21,7 +21,7 @@ from smolctl.stack.transport.tcp.opening import meant_ends, way_to
 from smolctl.stack.transport.tcp.output import retransmit
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
-from smolctl.wire.address import IPV4, family_of
+from smolctl.wire.address import family_of
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import SYN, TcpHeader
 
@@ -54,8 +54,6 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
     """
     src, sport, dst, dport, dev, tos, ttl, mark, uid = attempt
     recorder = net.recorder
-    if src is not None and net.family is IPV4 and net.is_broadcast(src):
-        src = None  # who is bound to it sends from another address (Linux __inet_bind)
     socket = tcp.open("the sender", family_of(dst))
     socket.tos, socket.ttl, socket.reuse = tos, ttl, True
     socket.mark, socket.uid, socket.port = mark, uid, sport
