@@ -85,14 +85,22 @@ def mended(case: Case, world: DropsWorld, watched: Source) -> tuple[str, ...]:
 
 
 def provoked(case: Case, world: DropsWorld, watched: Source) -> list[Dropped]:
-    """Return the drops that a packet brings about."""
-    list(watched.take())
+    """Return the drops that a packet brings about.
+
+    What the kernel drops elsewhere meanwhile may have no namespace, such as a fragment that has
+    waited too long; all of these have one.
+    """
+
+    def take() -> list[Dropped]:
+        return [each for each in watched.take() if each.net]
+
+    take()
     world.provoke(case)
-    seen: list[Dropped] = list(watched.take())
+    seen = take()
     end = time.monotonic() + _PATIENCE_S
     while case.linux and not seen and time.monotonic() < end:
         watched.wait(end - time.monotonic())
-        seen += watched.take()
+        seen += take()
     return seen
 
 
