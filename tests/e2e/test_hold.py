@@ -8,6 +8,7 @@ import pytest
 
 from bench.big import COMMANDS, Big, words, write_many
 from bench.held import Held
+from smolctl.daemon.lifecycle import answers
 from tests.cli.kit import all_verbs
 from tests.e2e.kit import connect
 from tests.kit.amount import WHOLE, amount
@@ -32,7 +33,7 @@ def held() -> Iterator[tuple[Held, SmolctlEnv]]:
     daemon = Background(held.command("default"), env={**env.environ, "PYTHONPATH": str(ROOT)})
     try:
         socket = env.directory / "smolctl" / "default.sock"
-        wait_until(socket.exists, "the daemon")
+        wait_until(lambda: answers(str(socket)), "the daemon")
         with connect(env) as client:
             big = Big(client, socket, ROUTES, OTHERS, OTHERS)
         write_many(env.directory, amount(20_000, 2_000))
